@@ -34,6 +34,8 @@ PLACES = {
     "webhook": "cli.webhook:webhook",
     "schedules": "cli.schedules:schedules",
     "audit": "cli.audit:audit",
+    "backup": "cli.backup:backup",
+    "restore": "cli.backup:restore",
 }
 
 

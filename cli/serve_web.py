@@ -10,6 +10,7 @@ from cli.exit_codes import DataUnusable
 from cli.web_process import Given
 from receiver.intake.refusals import Refusals
 from shared.hosting.runtime import Runtime
+from shared.local.inbox import FOLDER
 from shared.local.inbox_import import InboxImport
 from shared.local.listen import Listener
 from shared.local.queue import SqliteQueue
@@ -17,8 +18,6 @@ from shared.local.web_counts import count
 from shared.local.web_process import CannotStart, WebProcess
 from shared.local.webhook_quota import WebhookQuota
 from shared.metrics.memory import Memory
-
-INBOX = "inbox"  # in the data directory
 
 
 class Options(NamedTuple):
@@ -57,14 +56,14 @@ def edge(
     """The edge of this listener's port. `lock`: the descriptor of the lock of the data directory."""
     assert isinstance(runtime.events, SqliteQueue)
     given = Given(
-        str(data.absolute() / INBOX),
+        str(data.absolute() / FOLDER),
         list(runtime.config.webhook.tokens),
         options.proxy,
         options.log_level.upper(),
         options.log_json,
         version("huntbridge"),
     )
-    importer = InboxImport(runtime.events, data / INBOX, lambda: process.refuse(full()))
+    importer = InboxImport(runtime.events, data / FOLDER, lambda: process.refuse(full()))
     process = WebProcess(
         "cli.web_process",
         given.encode(),

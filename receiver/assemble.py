@@ -113,7 +113,9 @@ def delivery_worker(
     config, now, deliveries = runtime.config, runtime.now, runtime.ledger.deliveries
     limiter = RateLimiter(runtime.store, lambda: now().timestamp())
     references = runtime.ledger.case_references
-    claims = CaseClaims(references, cases, destinations)
+    restored = runtime.restored
+    may_hide_cases = restored is not None and restored.may_hide_cases(now())
+    claims = CaseClaims(references, cases, destinations, may_hide_cases)
     turns = Turns(config.destinations, limiter, claims)
     last_delivered = LastDelivered(runtime.store, now)
     recorder = Recorder(
@@ -121,7 +123,7 @@ def delivery_worker(
     )
     sender = Sender(deliveries, destinations, recorder)
     digests = Digests(runtime.store, runtime.deliveries)
-    collector = Collector(deliveries, digests, runtime.ledger.waiting_digests, config)
+    collector = Collector(deliveries, digests, runtime.ledger.waiting_digests, config, restored)
     return DeliveryWorker(
         destinations,
         alarms=AlarmDelivery(
@@ -132,6 +134,7 @@ def delivery_worker(
             sender,
             collector,
             now,
+            restored,
         ),
         digests=DigestDelivery(deliveries, digests, cases, turns, sender, now),
         edits=CaseEdits(references, cases, destinations, turns, claims, limiter, now),

@@ -18,6 +18,9 @@ test -e /etc/huntbridge/huntbridge.yaml \
 test -e /etc/huntbridge/huntbridge.env \
   || install -m 0600 "$deploy/huntbridge.example.env" /etc/huntbridge/huntbridge.env
 
-install -m 0644 "$deploy/systemd/huntbridge.service" /etc/systemd/system/huntbridge.service
+install -d -m 0700 -o huntbridge -g huntbridge /var/backups/huntbridge
+for unit in huntbridge.service huntbridge-backup.service huntbridge-backup.timer; do
+  install -m 0644 "$deploy/systemd/$unit" "/etc/systemd/system/$unit"
+done
 if test -d /run/systemd/system; then systemctl daemon-reload; fi
-echo "Next: write /etc/huntbridge/huntbridge.yaml and huntbridge.env, then: systemctl enable --now huntbridge"
+echo "Next: write /etc/huntbridge/huntbridge.yaml and huntbridge.env, then: systemctl enable --now huntbridge huntbridge-backup.timer"

@@ -24,6 +24,7 @@ from shared.models.event_kinds import UNACKNOWLEDGED
 from shared.models.holds import Hold
 from shared.models.severity import Severity
 from shared.queues.ports import Again, Done, Item, Verdict
+from shared.storage.backups import Restored
 from shared.storage.ledger.deliveries import Deliveries
 
 
@@ -38,6 +39,7 @@ class AlarmDelivery:
     sender: Sender
     collector: Collector
     now: Callable[[], datetime]
+    restored: Restored | None = None
 
     def deliver(self, item: Item, destination: str, alarm: Alarm, hold: Hold | None = None) -> Verdict:
         """`hold`: why a route does not tell the alarm at once; None if it does."""
@@ -76,7 +78,11 @@ class AlarmDelivery:
                     known = self._as_known_at(destination, alarm)
                     return self.cases.message(known, destination, maybe_repeat=in_doubt, opens=claim.opens)
 
-                verdict = self.sender.send(item, delivery, turn, compose, alarm.event.received_at)
+                event = alarm.event
+                told = self.restored is not None and self.restored.may_have_been_told(event)
+                verdict = self.sender.send(
+                    item, delivery, turn, compose, event.received_at, may_repeat=told and not alarm.sent_again
+                )
                 if isinstance(verdict, Done):
                     self.groups.record(delivery)
                 return verdict

@@ -27,6 +27,7 @@ from shared.models.event_kinds import OWN_KINDS
 from shared.models.holds import Hold
 from shared.models.severity import Severity
 from shared.queues.ports import Again, Done, Item, Verdict
+from shared.storage.backups import Restored
 from shared.storage.ledger.deliveries import Deliveries
 from shared.storage.ledger.waiting_digests import WaitingDigests
 
@@ -57,6 +58,7 @@ class Collector:
     digests: Digests
     waiting: WaitingDigests
     config: Config
+    restored: Restored | None = None
 
     def hold(self, delivery: Delivery, alarm: Alarm, hold: Hold) -> Verdict:
         """Put an alarm into the digest that is told when the hold is over."""
@@ -78,6 +80,8 @@ class Collector:
 
     def add(self, delivery: Delivery, alarm: Alarm) -> Verdict | None:
         """Put an alarm into the digest that its delivery names. None if the digest was closed without it."""
+        if self.restored and self.restored.may_have_been_told(alarm.event):
+            alarm = replace(alarm, may_repeat=True)
         entry = digest_entry(alarm, compose(alarm, self.config), delivery.hold)
         is_in = self.digests.add(delivery.destination, delivery.ref, entry)
         if is_in is None:

@@ -34,17 +34,19 @@ class Sender:
         turn: Turn,
         compose: Callable[[bool], Message],
         received_at: datetime | None = None,
+        *,
+        may_repeat: bool = False,
     ) -> Verdict:
         """Send the message and record the outcome. `compose` makes the message; its argument says whether an
         earlier attempt may have arrived. `received_at`: when the message's event came in; None for the
-        message of several events."""
+        message of several events. `may_repeat`: the ledger may lack an attempt that arrived."""
         name, claim = delivery.destination, turn.claim
         if not _enough_time():
             claim.release()
             return Again(1.0, f"too little time was left to send it to {name}")
         # The state is SENDING if a worker died. The message then counts as a possible repeat until it is
         # delivered.
-        in_doubt = delivery.in_doubt or delivery.state is DeliveryState.SENDING
+        in_doubt = may_repeat or delivery.in_doubt or delivery.state is DeliveryState.SENDING
         message = compose(in_doubt)
         sending = self._deliveries.start(
             delivery,

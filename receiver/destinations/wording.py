@@ -16,7 +16,7 @@ from shared.models.event_kinds import CLOSED
 from shared.models.evidence import Finding
 from shared.models.severity import Severity
 
-REPEAT = "This may be a repeat: an earlier attempt got no answer, and may have arrived."
+REPEAT = "This may be a repeat: the same message may have arrived before."
 
 # Shapes instead of colours or emoji: notifications, screen readers and colour-blind people keep them apart.
 MARKS = {Severity.MALICIOUS: "▲", Severity.SUSPICIOUS: "△", Severity.INFO: "○", Severity.UNKNOWN: "◇"}

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from shared.models.inspection import Inspection
     from shared.models.inventory import OrganizationFleet
     from shared.models.leftovers import Marks
+    from shared.storage.backups import Restored
     from shared.storage.queries.queries import Queries
 
 # Seconds. The platform answers a capture request only after it looked at the instance; no figure is public.
@@ -67,6 +68,7 @@ class Runtime:
     reads_every_secret: bool = True
     # The functions on AWS have neither the files of rules and indicators nor yara-x.
     reads_files: bool = True
+    restored: Restored | None = None  # the last restoration from a backup, on one machine
     identity: Callable[[], str] = str  # the IAM identity, or why it is unknown; empty on one machine
     _making: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -220,15 +222,18 @@ def reading(config: Config, data: Path | None, environ: Mapping[str, str]) -> Ru
 def _on_one_machine(config: Config, database: Database, environ: Mapping[str, str]) -> Runtime:
     from shared.local.queue import SqliteQueue
     from shared.local.store import SqliteStore
+    from shared.storage.backups import last_restored
 
+    store = SqliteStore(database, keep=config.keep.days)
     return Runtime(
         config=config,
-        store=SqliteStore(database, keep=config.keep.days),
+        store=store,
         captures=SqliteQueue(database, CAPTURES),
         events=SqliteQueue(database, EVENTS),
         deliveries=SqliteQueue(database, DELIVERIES),
         secrets=local_secrets(environ),
         proxies=getproxies(),
+        restored=last_restored(store),
     )
 
 

@@ -49,17 +49,17 @@ def convert(path: Path, busy_timeout: float) -> None:
     if not path.exists():
         return
     with (
-        _only_one(path.parent),
+        only_one(path.parent),
         closing(sqlite3.connect(path, timeout=busy_timeout, isolation_level=None)) as db,
     ):
         before = format_of(db, path)
         if before not in (0, FORMAT):
-            _lock(db, path)
+            lock_out(db, path)
             _convert(db, path, before)
 
 
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
+def only_one(folder: Path) -> Iterator[None]:
     """Wait until no other process is here. One that had opened the earlier file before another process
     replaced it would find a log beside it that belongs to the new file."""
     lock = os.open(folder, os.O_RDONLY)
@@ -70,8 +70,11 @@ def _only_one(folder: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _lock(db: sqlite3.Connection, path: Path) -> None:
-    """Keep all other processes from the file until the connection is closed."""
+def lock_out(
+    db: sqlite3.Connection, path: Path, why: str = "is of an earlier version and has to be converted"
+) -> None:
+    """Keep all other processes from the file until the connection is closed. `why`: what it is locked for.
+    Raises StoreError if another process has it open."""
     try:
         db.execute("PRAGMA locking_mode=EXCLUSIVE")
         db.execute("PRAGMA journal_mode=DELETE")  # the log becomes a part of the file
@@ -79,7 +82,7 @@ def _lock(db: sqlite3.Connection, path: Path) -> None:
         db.execute("COMMIT")  # which keeps the lock in this mode
     except sqlite3.OperationalError as error:
         raise StoreError(
-            f"{path} is of an earlier version and has to be converted, but another process uses it: stop all "
+            f"{path} {why}, but another process uses it: stop all "
             f"processes of huntbridge in this data directory first ({error})"
         ) from error
 
@@ -106,11 +109,11 @@ def _convert(db: sqlite3.Connection, path: Path, before: int) -> None:
     make_private(new)
     try:
         _copy(db, new)
-        _sync(new)
+        sync(new)
         backup = backup_of(path, before)
         _keep(path, backup)
         new.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     except BaseException:
         new.unlink(missing_ok=True)
         raise
@@ -167,12 +170,13 @@ def _keep(path: Path, backup: Path) -> None:
     except OSError:  # a file system without links
         shutil.copyfile(path, beside)
         beside.chmod(0o600)
-        _sync(beside)
+        sync(beside)
     os.utime(beside)  # its age counts from now on
     beside.replace(backup)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Put a file or a directory on the disk. Raises OSError."""
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)

@@ -26,6 +26,7 @@ from pathlib import Path
 
 from shared.queues.ports import QueueError
 
+FOLDER = "inbox"  # in the data directory
 MOST = 64 * 1024 * 1024  # bytes of all segments; an importer that stalls that long stops the web process
 SEGMENT = 4 * 1024 * 1024  # bytes after which a segment is complete
 IDLE = 5.0  # seconds without a record after which a segment is complete, so that it can be deleted

@@ -33,6 +33,7 @@ WEBHOOK_REGISTER, WEBHOOK_TEST, SEND_TEST = "webhook register", "webhook test", 
 INTELLIGENCE_PUSH, INTELLIGENCE_REMOVE = "intelligence push", "intelligence remove"
 INTELLIGENCE_RERUN = "intelligence rerun"
 CONFIGURATION = "configuration"
+RESTORE, ERASE = "restore", "erase"
 _OF_CASES = {
     Action.ACKNOWLEDGE: ACK,
     Action.RELEASE: CASE_RELEASE,

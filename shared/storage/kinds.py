@@ -159,6 +159,7 @@ def _note(group: str, owner: str, *, name: str) -> str:
 
 
 AGAIN_NOTES = _note("captured again", "shared.storage.ledger.captures_again", name="asked")
+BACKUP_NOTES = _note("backups", "shared.storage.backups", name="time")
 CLICK_NOTES = _note("click", "receiver.cases.actions", name="click id")
 CLOSED_ISSUE_NOTES = _note("closed issues", "receiver.cases.closed_issues", name="destination")
 COVERAGE_NOTES = _note("coverage", "shared.storage.ledger.coverage", name="listing")
@@ -182,6 +183,7 @@ PREFLIGHT_NOTES = _note("preflight", "scheduler.preflight.told", name="hunt name
 PROJECT_NOTES = _note("project on", "scheduler.recover_lost_webhooks", name="project id")
 REFUSAL_NOTES = _note("refused", "receiver.intake.refusals", name="webhooks, or day")
 REPORT_NOTES = _note("report", "scheduler.monthly_report", name="monthly")
+RESTORE_NOTES = _note("restored", "shared.storage.backups", name="last")
 SCHEDULE_NOTES = _note("schedule", "scheduler.missed", name="hunt name")
 TURN_NOTES = _note("turn", "scheduler.round_robin", name="job")
 TREND_NOTES = _note("trends", "scheduler.trends", name="week")

@@ -72,6 +72,8 @@ COMMANDS = {
     "dead retry": "e1",
     "dead discard": "e1 --why old",
     "audit": "",
+    "backup": "made.db",
+    "restore": "huntbridge.yaml",
     "intelligence check": "",
     "intelligence diff": "",
     "intelligence push": "",
@@ -90,7 +92,10 @@ NO_DATA = {
     *("webhook register", "webhook show", "webhook test", "webhook remove"),
     "intelligence check",
 }
-NO_DATABASE = {"console link"}  # its links are in a file beside the database
+NO_DATABASE = {
+    "console link",  # its links are in a file beside the database
+    "restore",  # it asks before it replaces anything
+}
 PLATFORM_DOWN = {
     "hunt run": 3,
     "webhook register": 3,

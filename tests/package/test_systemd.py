@@ -19,6 +19,7 @@ from tests.package.machine import Machine, machine
 from tests.package.smoke import ROOT, Sandbox, ended, found
 
 UNIT = ROOT / "deploy/systemd/huntbridge.service"
+BACKUP_UNIT = ROOT / "deploy/systemd/huntbridge-backup.service"
 CREDENTIALS = "/run/credentials/huntbridge.service"
 CONFIG = "/etc/huntbridge/huntbridge.yaml"
 pytestmark = [
@@ -72,15 +73,15 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield Service(made, world)
 
 
-def test_the_unit_is_exposed_by_2_of_10_at_most() -> None:
-    ended(["systemd-analyze", "security", "--offline=true", "--threshold=20", UNIT])
+@pytest.mark.parametrize("unit", [UNIT, BACKUP_UNIT])
+def test_the_unit_is_exposed_by_2_of_10_at_most(unit: Path) -> None:
+    ended(["systemd-analyze", "security", "--offline=true", "--threshold=20", unit])
 
 
-def test_systemd_understands_the_installed_unit(service: Service) -> None:
+@pytest.mark.parametrize("unit", ["huntbridge.service", "huntbridge-backup.timer"])
+def test_systemd_understands_the_installed_unit(service: Service, unit: str) -> None:
     told = ended(
-        service.machine.command(
-            "systemd-analyze", "verify", "--man=no", "/etc/systemd/system/huntbridge.service"
-        )
+        service.machine.command("systemd-analyze", "verify", "--man=no", f"/etc/systemd/system/{unit}")
     )
 
     assert [line for line in told.stderr.splitlines() if "huntbridge" in line] == []

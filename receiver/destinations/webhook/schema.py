@@ -297,7 +297,7 @@ class AlarmData:
     severity: Annotated[Severity, doc("how bad it is")]
     kind: Annotated[str, doc("kind of event, such as processing_with_alarms")]
     case: Annotated[str, doc("the same for all alarms about one system in one project; empty for a test")]
-    maybe_repeat: Annotated[bool, doc("an earlier attempt got no answer, and may have arrived")]
+    maybe_repeat: Annotated[bool, doc("the same message may have arrived before")]
     link: Annotated[str | None, doc("into the platform")]
     console_link: Annotated[str | None, doc("to the system in the console of its cloud provider")]
     issue_link: Annotated[str | None, doc("to the case's issue in Jira, where it is known to have one")]

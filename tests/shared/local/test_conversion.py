@@ -98,7 +98,7 @@ def test_documents_keep_their_entries_and_expire_by_their_kind(last, monkeypatch
     database.close()
 
 
-@pytest.mark.parametrize("step", ["_copy", "_sync", "_keep", "Path.replace"])
+@pytest.mark.parametrize("step", ["_copy", "sync", "_keep", "Path.replace"])
 @pytest.mark.parametrize("before", [True, False])
 def test_a_crash_at_any_step_loses_nothing(last, step, before):
     """The process ends at once before or after a step; the next start converts."""
@@ -129,7 +129,7 @@ def test_an_error_changes_nothing(last, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(conversion, "_sync", full)
+        patch.setattr(conversion, "sync", full)
         with pytest.raises(StoreError, match=r"cannot be opened .* No space left on device"):
             Database(last)
     assert content(last) == before
