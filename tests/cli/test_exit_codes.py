@@ -1,4 +1,4 @@
-"""The exit codes are one table (README), and every command keeps to it."""
+"""The exit codes are one table (docs/reference/exit-codes.md), and every command keeps to it."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ PLATFORM_DOWN = {
     "intelligence diff": 3,
     "intelligence push": 3,
     "intelligence remove": 3,
-    "check": 1,  # by the README: whatever it is that would not work
+    "check": 1,  # by the table: whatever it is that would not work
 }
 FAILED = {
     "ack": 1,

@@ -1,4 +1,4 @@
-"""The site that `make docs` builds: it loads nothing from other hosts, and every file that it names is there."""
+"""The site that `make docs` builds loads nothing from other hosts, and every file that it names is there."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ def test_every_picture_and_every_linked_page_is_there():
     for page in pages():
         loaded = Loaded(page.read_text())
         absent = missing(page, loaded.addresses + loaded.links)
-        if absent and page.name != "404.html":  # which is shown at any address, so its links begin at the root
+        if (
+            absent and page.name != "404.html"
+        ):  # which is shown at any address, so its links begin at the root
             found[page.name] = absent
     assert found == {}
 
@@ -111,5 +113,7 @@ def test_an_address_of_another_host_is_found(html: str):
 def test_a_file_that_is_not_there_is_found(tmp_path: Path):
     page = tmp_path / "page.html"
     page.touch()
-    loaded = Loaded('<img src="pictures/none.png"><a href="page.html#part">here</a><a href="none.html">there</a>')
+    loaded = Loaded(
+        '<img src="pictures/none.png"><a href="page.html#part">here</a><a href="none.html">there</a>'
+    )
     assert missing(page, loaded.addresses + loaded.links) == ["pictures/none.png", "none.html"]
