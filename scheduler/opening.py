@@ -6,9 +6,13 @@ Safe to repeat at any time: the project's name is derived from the hunt, so a re
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 
 from scheduler.ending import end_hunt
 from scheduler.intelligence.at_hunt import put_in_force, why_not_without
+from scheduler.max_in_flight import max_in_flight
+from scheduler.parallel_calls import ahead
 from scheduler.plan import project_name
 from scheduler.release_captures import enqueue, release, waits
 from shared.config.hunts import ProjectConfig
@@ -43,12 +47,17 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, claims: int) -
         end_hunt(runtime, hunt, HuntState.STOPPED, hunt.why_stopped)
         return Done()
     captures = ledger.captures.of_hunt(hunt_id)
+    definition = runtime.config.hunts.get(hunt.name)
+    limit: Callable[[], int | None] = partial(max_in_flight, runtime, definition)
     if hunt.project_id is None:
         if not captures:
             end_hunt(runtime, hunt, HuntState.FAILED, "the hunt names no system that could be used")
             return Done()
         try:
-            definition = runtime.config.hunts.get(hunt.name)
+            # What the opening and the release need to know is asked at the same time. The client keeps the
+            # version until it creates the project.
+            ahead(runtime.cado.version)
+            limit = ahead(limit)
             project = definition.project if definition else ProjectConfig()
             project_id = runtime.cado.open_project(
                 project_name(hunt), f"huntbridge hunt {hunt.id}", users=project.users, groups=project.groups
@@ -72,7 +81,7 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, claims: int) -
         if capture.state in (CaptureState.PLANNED, CaptureState.UNKNOWN) and not waits(capture):
             enqueue(runtime, capture)  # released earlier, but a crash may have lost its item
     try:
-        more = release(runtime, hunt, captures)
+        more = release(runtime, hunt, captures, limit)
     except (Unavailable, SecretError) as error:
         if runtime.now().timestamp() >= until:
             return Done()  # `follow` releases the rest

@@ -1,4 +1,4 @@
-"""Makes many calls at the same time, with one time limit for all of them."""
+"""Makes calls at the same time: many with one time limit for all of them, or one while the caller goes on."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ log = logging.getLogger(__name__)
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 _AT_ONCE = 16
+
+
+def ahead(call: Callable[[], V]) -> Callable[[], V]:
+    """Make the call while the caller goes on. The function that is returned waits for its result, or raises
+    what the call raised. The caller's deadline applies to the call."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+    future = pool.submit(copy_context().run, call)
+    pool.shutdown(wait=False)
+    return future.result
 
 
 class ParallelCalls:

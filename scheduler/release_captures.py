@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import timedelta
@@ -43,15 +43,21 @@ def may_start(runtime: Runtime, hunt: Hunt) -> bool:
     return definition is None or definition.may_start(runtime.now())
 
 
-def release(runtime: Runtime, hunt: Hunt, captures: Sequence[Capture]) -> bool:
+def release(
+    runtime: Runtime,
+    hunt: Hunt,
+    captures: Sequence[Capture],
+    limit_of: Callable[[], int | None] | None = None,
+) -> bool:
     """Queue as many captures as may start now, about in the order in which they are planned. Containers come
-    first, since they may live for minutes only. `captures`: all captures of the hunt. Returns True if time
-    ran out before all were queued. Raises Unavailable, SecretError."""
+    first, since they may live for minutes only. `captures`: all captures of the hunt. `limit_of`: returns
+    how many may be under way; None to ask now. Returns True if time ran out before all were queued. Raises
+    Unavailable, SecretError."""
     waiting = [capture for capture in captures if waits(capture)]
     waiting.sort(key=lambda capture: capture.system.kind not in CONTAINERS)
     if not waiting or not may_start(runtime, hunt):
         return False
-    limit = max_in_flight(runtime, runtime.config.hunts.get(hunt.name))
+    limit = limit_of() if limit_of else max_in_flight(runtime, runtime.config.hunts.get(hunt.name))
     if limit is not None:
         under_way = sum(capture.state not in ENDED for capture in captures) - len(waiting)
         waiting = waiting[: max(0, limit - under_way)]
