@@ -8,6 +8,7 @@ from cli.lazy_group import LazyGroup
 from cli.version import only_with_version, show_version
 
 PLACES = {
+    "init": "cli.init:init",
     "serve": "cli.serve:serve",
     "console": "cli.console:console",
     "demo": "cli.demo:demo",
@@ -57,7 +58,8 @@ def main(as_json: bool) -> None:
 
     \b
     Try it without any account:   huntbridge demo
-    See whether yours would work: huntbridge check
+    Set it up for yours:          huntbridge init
+    See whether it would work:    huntbridge check
     Run it on this machine:       huntbridge serve
 
     \b

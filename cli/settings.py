@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from cli.data import data_directory
+from cli.env_file import environment_file
 from cli.exit_codes import exit_codes
 from shared.hosting import log
 
@@ -35,7 +36,8 @@ def settings(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def with_settings(*args: Any, verbose: bool, data: Path | None, **kwargs: Any) -> Any:
         log.setup("INFO" if verbose else "WARNING", json=False)
-        with exit_codes():
-            return command(*args, data=data_directory(data, kwargs["config_path"]), **kwargs)
+        config_path = kwargs["config_path"]
+        with exit_codes(), environment_file(config_path):
+            return command(*args, data=data_directory(data, config_path), **kwargs)
 
     return with_settings

@@ -43,6 +43,13 @@ def mypermissions(site: Site) -> Response:
     return jsonify(permissions=held)
 
 
+def list_projects(site: Site) -> Response:
+    """The projects that the caller may browse."""
+    may_browse = "BROWSE_PROJECTS" in site.permissions
+    projects = [{"id": "10000", "key": site.project, "name": "Security"}] if may_browse else []
+    return jsonify(projects) if site.datacenter else site.page(projects, "values")
+
+
 def list_resolutions(site: Site) -> Response:
     resolutions = [{"id": str(10_000 + n), "name": name} for n, name in enumerate(site.resolutions)]
     return jsonify(resolutions) if site.datacenter else site.page(resolutions, "values")

@@ -23,11 +23,13 @@ class Jira(Site):
         search_path, search_call = (
             ("/search", search.search_by_page) if self.datacenter else ("/search/jql", search.search)
         )
+        projects = "/project" if self.datacenter else "/project/search"
         resolutions = "/resolution" if self.datacenter else "/resolution/search"
         for method, path, call in (
             ("GET", "/myself", about.myself),
             ("GET", "/mypermissions", about.mypermissions),
             ("GET", resolutions, about.list_resolutions),
+            ("GET", projects, about.list_projects),
             ("GET", "/issue/createmeta/<project>/issuetypes", creation.list_issue_types),
             ("GET", "/issue/createmeta/<project>/issuetypes/<kind>", creation.list_fields),
             ("POST", "/issue", creation.create_issue),

@@ -262,10 +262,12 @@ class Slack(Simulation):
             raise _no("invalid_limit")
         if not start.isdecimal():
             raise _no("invalid_cursor")
+        without_archived = str(arguments.get("exclude_archived", 0)) in ("1", "true", "True")
         seen = [
             c
             for c in self.channels
-            if (c.is_member and "private_channel" in types if c.is_private else "public_channel" in types)
+            if not (without_archived and c.is_archived)
+            and (c.is_member and "private_channel" in types if c.is_private else "public_channel" in types)
         ]
         end = int(start) + min(int(limit), self.page)
         more = str(end) if end < len(seen) else ""

@@ -65,7 +65,7 @@ def read_environment(environ: Mapping[str, str]) -> EnvironmentDocument:
 
     platform = section("platform")
     if "url" in platform:
-        platform["url"] = _platform_url(platform["url"])
+        platform["url"] = platform_url(platform["url"])
     destinations = {
         kind: {"type": kind, **values}
         for kind in ("slack", "teams", "jira")
@@ -128,7 +128,7 @@ def _unquoted(text: str) -> str:
     return text[1:-1].strip() if in_quotes(text) else text
 
 
-def _platform_url(text: str) -> str:
+def platform_url(text: str) -> str:
     """The URL for a host, a host with a port, or an IPv6 address that is written without `https://`."""
     if "://" in text:
         return text

@@ -77,8 +77,12 @@ class Loader:
         if not isinstance(document.data, dict):
             text = "the file must hold keys and values, such as platform: …"
             raise ConfigError(document.report([((), text)]))
-        context = _context(document.data, Path(name).parent if is_local(name) else Path(), self.regions)
-        return _validated(document, context)
+        return self.validate(document, Path(name).parent if is_local(name) else Path())
+
+    def validate(self, document: Document, folder: Path) -> Loaded:
+        """Checks a document that holds keys and values. `folder`: where its relative paths start. Raises
+        ConfigError."""
+        return _validated(document, _context(document.data, folder, self.regions))
 
     def _read(self, name: str) -> str:
         try:

@@ -117,6 +117,15 @@ class Http:
         except OSError as error:
             raise after_connect(error, parts.netloc) from None
 
+    def certificate_fingerprint(self, url: str) -> str:
+        """The SHA-256 of the certificate that the peer of an https URL presents, in hex. Nothing is trusted
+        because of this. Raises NetworkError."""
+        parts = checked(url)
+        try:
+            return trust.fingerprint(parts.hostname or "", parts.port or 443, self._connect_timeout)
+        except OSError as error:
+            raise after_connect(error, parts.netloc) from None
+
     def close(self) -> None:
         self._adapter.close()
 

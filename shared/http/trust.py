@@ -122,6 +122,13 @@ def certificate_end(host: str, port: int, timeout: float) -> datetime:
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(shown["notAfter"])), UTC)
 
 
+def fingerprint(host: str, port: int, timeout: float) -> str:
+    """The SHA-256 of the certificate that the peer presents, in hex. Raises OSError. Nothing is trusted
+    because of this."""
+    with within(timeout):
+        return sha256(_certificate_of(host, port, timeout)).hexdigest()
+
+
 def _trusting(certificate: bytes) -> ssl.SSLContext:
     """A context that trusts this certificate alone, given in DER."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -86,7 +86,7 @@ COMMANDS = {
     "webhook remove": "--yes",
     "schedules sync": "--group g --function-arn f --role-arn r",
 }
-NO_CONFIGURATION = {"demo", "console password"}  # neither reads the configuration
+NO_CONFIGURATION = {"demo", "console password", "init"}  # none of them reads the configuration
 NO_DATA = {
     *("send-test", "route", "routes test", "render", "schedules sync"),
     *("webhook register", "webhook show", "webhook test", "webhook remove"),
