@@ -50,7 +50,7 @@ ONCE = (
     Scenario("idle", idle.measure),
     Scenario("init", init.measure, init.missing),
     Scenario("growth", growth.measure),
-    Scenario("year", year.measure, year.missing),
+    Scenario("year", year.measure),
     Scenario("large hunts", hunt.measure_once),
     Scenario("cost on AWS", aws.measure_once, aws.missing),
 )

@@ -95,7 +95,6 @@ def serving(
     platform: str = NOWHERE,
     sections: Mapping[str, Any] | None = None,
     folder: Path | None = None,
-    environ: Mapping[str, str] | None = None,
 ) -> Iterator[Serve]:
     """A `serve` that answers. `folder` keeps its data."""
     with tempfile.TemporaryDirectory(prefix="huntbridge-bench-") as made:
@@ -115,7 +114,6 @@ def serving(
                     "HUNTBRIDGE_CONFIG": str(path),
                     "HUNTBRIDGE_DATA": str(folder / "data"),
                     **secrets,
-                    **(environ or {}),
                 },
                 stdout=said,
                 stderr=log,
