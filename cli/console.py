@@ -16,7 +16,7 @@ from cli.exit_codes import DataUnusable, Misused
 from cli.operator import operator
 from cli.serve_console import LINK, OWN_THREADS, WITHIN
 from cli.settings import settings
-from cli.signals import stop_signals
+from cli.signals import handled_signals
 from cli.stack import on_stack
 from console.app import MAX_FORM, create_app
 from console.assemble import sign_in
@@ -55,7 +55,7 @@ def console(context: click.Context, config_path: str | None, data: Path, port: i
     runtime = runtime_of(load_config(config_path), data, write=True)
     runtime.store.get(kinds.NOTE, kinds.HEALTH_NOTES, "write")  # reports missing permissions now
     readonly = why_readonly(runtime.store)
-    with TemporaryDirectory(prefix="huntbridge-console-") as folder, stop_signals() as signals:
+    with TemporaryDirectory(prefix="huntbridge-console-") as folder, handled_signals() as signals:
         sign = sign_in(runtime, Path(folder), operator=operator(runtime), config=ConsoleConfig())
         checks = Checks(runtime, data)
         app = create_app(ConsoleContext(runtime, version("huntbridge"), readonly, checks), sign)

@@ -10,6 +10,7 @@ from cli.version import only_with_version, show_version
 PLACES = {
     "init": "cli.init:init",
     "serve": "cli.serve:serve",
+    "config": "cli.config:config",
     "console": "cli.console:console",
     "demo": "cli.demo:demo",
     "check": "cli.check:check",

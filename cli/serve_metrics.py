@@ -16,7 +16,7 @@ from shared.config.tokens import refusal
 from shared.hosting.readings import Readings
 from shared.hosting.runtime import Runtime
 from shared.local.listen import Listener
-from shared.local.prometheus import METRICS, MetricsPage, WsgiApp, beside
+from shared.local.prometheus import METRICS, MetricsPage, WsgiApp
 from shared.local.server import Server
 from shared.metrics.definitions import (
     BUILD,
@@ -48,24 +48,23 @@ def begin(config: Config, started_at: float) -> Memory:
     return memory
 
 
-def with_metrics(app: WsgiApp, memory: Memory, runtime: Runtime, server: Server) -> WsgiApp:
-    """The application with the page /metrics, or unchanged if the page has a listener of its own or nobody
-    may read it. Starts the listener. Raises Misused."""
+def metrics_page(memory: Memory, runtime: Runtime, server: Server) -> MetricsPage | None:
+    """The page /metrics; None if nobody may read it. Raises Misused."""
     config = runtime.config.metrics
     if not config.token and config.listen is None:
-        return app
-    page = MetricsPage(memory, _readings(runtime, server), _tokens(runtime))
-    if config.listen is None:
-        log.info("metrics are served", extra={"path": METRICS})
-        return beside(app, page)
-    host, port = host_and_port(config.listen)
+        return None
+    return MetricsPage(memory, _readings(runtime, server), _tokens(runtime))
+
+
+def listener(page: WsgiApp, address: str) -> Listener:
+    """Answers at an address of its own. Raises Misused if it cannot be listened on."""
+    host, port = host_and_port(address)
     try:
-        listener = Listener(page, host, port, max_body=_MAX_BODY, proxy=None, on_refusal=_ignore)
+        made = Listener(page, host, port, max_body=_MAX_BODY, proxy=None, on_refusal=_ignore)
     except OSError as error:
-        raise Misused(f"metrics.listen: {config.listen} cannot be listened on: {error.strerror}") from None
-    server.listen(listener, "metrics")
-    log.info("metrics are served", extra={"address": host, "port": listener.port, "path": METRICS})
-    return app
+        raise Misused(f"metrics.listen: {address} cannot be listened on: {error.strerror}") from None
+    log.info("metrics are served", extra={"address": host, "port": made.port, "path": METRICS})
+    return made
 
 
 def _readings(runtime: Runtime, server: Server) -> Callable[[], Sequence[Reading]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,6 @@ from shared.local.listen import Listener
 from shared.local.queue import SqliteQueue
 from shared.local.web_counts import count
 from shared.local.web_process import CannotStart, WebProcess
-from shared.local.webhook_quota import WebhookQuota
 from shared.metrics.memory import Memory
 
 
@@ -28,6 +28,18 @@ class Options(NamedTuple):
     proxy: str | None
     log_level: str
     log_json: bool
+
+
+def given(runtime: Runtime, data: Path, options: Options) -> bytes:
+    """What the web process is told."""
+    return Given(
+        str(data.absolute() / FOLDER),
+        list(runtime.config.webhook.tokens),
+        options.proxy,
+        options.log_level.upper(),
+        options.log_json,
+        version("huntbridge"),
+    ).encode()
 
 
 class Edge(NamedTuple):
@@ -50,23 +62,15 @@ def edge(
     options: Options,
     listener: Listener,
     refusals: Refusals,
-    full: WebhookQuota,
+    full: Callable[[], str],
     memory: Memory,
 ) -> Edge:
     """The edge of this listener's port. `lock`: the descriptor of the lock of the data directory."""
     assert isinstance(runtime.events, SqliteQueue)
-    given = Given(
-        str(data.absolute() / FOLDER),
-        list(runtime.config.webhook.tokens),
-        options.proxy,
-        options.log_level.upper(),
-        options.log_json,
-        version("huntbridge"),
-    )
     importer = InboxImport(runtime.events, data / FOLDER, lambda: process.refuse(full()))
     process = WebProcess(
         "cli.web_process",
-        given.encode(),
+        given(runtime, data, options),
         listener,
         lock=lock,
         stored=importer.wake,

@@ -1,4 +1,5 @@
-"""The signals that stop `serve`: SIGTERM, SIGINT, and SIGHUP unless it is ignored, as under nohup.
+"""The signals of `serve`. SIGTERM and SIGINT stop it. SIGHUP has it load its configuration again, unless
+SIGHUP is ignored, as under nohup.
 
 The interpreter writes each signal to a socket at once, whichever thread receives it. The main thread reads
 the socket, so it misses no signal.
@@ -11,6 +12,8 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+RELOAD = signal.SIGHUP.name
+
 
 class Signals:
     def __init__(self, told: socket.socket) -> None:
@@ -21,15 +24,17 @@ class Signals:
         return signal.Signals(self._told.recv(1)[0]).name
 
     def again(self) -> bool:
-        """Whether another signal has come."""
+        """Whether another signal to stop has come."""
         try:
-            return bool(self._told.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+            while self._told.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == bytes([signal.SIGHUP]):
+                self._told.recv(1)
         except BlockingIOError:
             return False
+        return True
 
 
 @contextmanager
-def stop_signals() -> Iterator[Signals]:
+def handled_signals() -> Iterator[Signals]:
     """Handle the signals while the block lasts. Must be called in the main thread."""
     told, tell = socket.socketpair()
     tell.setblocking(False)

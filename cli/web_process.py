@@ -52,7 +52,7 @@ class Given:
     """What `serve` tells its web process."""
 
     inbox: str  # the folder
-    tokens: list[str]  # references to the webhook tokens
+    tokens: list[str]  # references to the webhook tokens; the only part that may change later
     proxy: str | None
     log_level: str
     log_json: bool
@@ -60,6 +60,10 @@ class Given:
 
     def encode(self) -> bytes:
         return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def decode(cls, text: bytes) -> Given:
+        return cls(**json.loads(text))
 
 
 class _Accepting:
@@ -117,6 +121,19 @@ def _record(webhook: items.Webhook) -> Record:
     return Record(secrets.token_hex(8), webhook.received_at.timestamp(), items.encode(webhook))
 
 
+class _Senders:
+    """The webhook tokens of the configuration in force. Secrets in AWS are read anew with each of them."""
+
+    def __init__(self, given: Given) -> None:
+        self.renew(given)
+
+    def renew(self, given: Given) -> None:
+        self._refs, self._secrets = [SecretRef(ref) for ref in given.tokens], local_secrets(os.environ)
+
+    def tokens(self) -> list[Secret]:
+        return accepted(self._refs, self._secrets.get)
+
+
 def main() -> None:
     """Runs until the pair of sockets ends, or `serve` says so."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # `serve` gets them as well
@@ -125,7 +142,7 @@ def main() -> None:
     message, descriptors, _, _ = socket.recv_fds(pair, web_messages.MOST_BYTES, 64)
     if not message:
         return
-    given = Given(**json.loads(message))
+    given = Given.decode(message)
     sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
     logs.setup(given.log_level, json=given.log_json, version=given.version)
     with logs.once_a_minute(*TALKATIVE):
@@ -135,18 +152,18 @@ def main() -> None:
 def _serve(given: Given, pair: socket.socket, sockets: list[socket.socket]) -> None:
     counts, quiet, inbox = WebCounts(), QuietRefusalLog(), Inbox(Path(given.inbox))
     install(counts)
-    known = local_secrets(os.environ)
-    refs = [SecretRef(ref) for ref in given.tokens]
-
-    def tokens() -> list[Secret]:
-        return accepted(refs, known.get)
+    senders = _Senders(given)
 
     def refused(status: int, reason: str, sender: str) -> None:
         counts.refused(status, reason, sender)
         quiet(status, reason, sender)
 
-    parent = Parent(pair, counts)
-    webhooks = Webhooks(tokens, lambda: datetime.now(UTC), lambda: parent.full or inbox.full(), refused)
+    parent = Parent(pair, counts, lambda message: senders.renew(Given.decode(message)))
+
+    def room() -> str:
+        return parent.full or inbox.full()
+
+    webhooks = Webhooks(senders.tokens, lambda: datetime.now(UTC), room, refused)
     WebLoop(
         _Accepting(webhooks, inbox, parent.stored),
         parent,

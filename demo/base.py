@@ -130,10 +130,19 @@ class Simulation:
         with self.lock:
             self._faults.append(_Fault(status, dict(headers or {}), body, times, after, on))
 
-    def hang(self, seconds: float, times: int = 1, *, after: bool = False, on: str = "") -> None:
-        """Hold back the next `times` answers, then answer 504. `after` and `on` as for `fail`."""
+    def hang(
+        self,
+        seconds: float,
+        times: int = 1,
+        *,
+        after: bool = False,
+        on: str = "",
+        status: int = 504,
+        body: str = "",
+    ) -> None:
+        """Hold back the next `times` answers, then answer this. `after` and `on` as for `fail`."""
         with self.lock:
-            self._faults.append(_Fault(504, {}, "", times, after, on, seconds))
+            self._faults.append(_Fault(status, {}, body, times, after, on, seconds))
 
     def release(self) -> None:
         """End every hang, present and future."""

@@ -211,7 +211,7 @@ def test_a_stop_finishes_what_is_in_hand_and_ends_with_success(environ, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_serve_in_whichever_thread_it_arrives(environ, tmp_path, number):
     with serve(environ, tmp_path) as (_, process):
         other = max(int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir())

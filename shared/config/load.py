@@ -59,10 +59,7 @@ class Loader:
         """Loads the file `path` (also s3://bucket/key or ssm:/name). Without `path`, loads the file that
         HUNTBRIDGE_CONFIG names, or else huntbridge.yaml in the working directory, or else the environment
         alone. Raises ConfigError."""
-        name = path or self.environ.get("HUNTBRIDGE_CONFIG", "").strip()
-        if not name and Path(DEFAULT_FILE).exists():
-            name = DEFAULT_FILE
-        if name:
+        if name := file_of(path, self.environ):
             return self._load_file(name)
         if Path(OTHER_FILE).exists() and not self.environ.get("PLATFORM_IP", "").strip():
             hint = f"is not read: rename it to {DEFAULT_FILE}, or name it with --config"
@@ -153,6 +150,12 @@ class Loader:
             if first != name:
                 problems.append(f"{name} names the same system as {first}: it is captured once")
         return list(targets), problems
+
+
+def file_of(path: str | None, environ: Mapping[str, str]) -> str:
+    """The name of the configuration file, given in one of three ways; empty if there is none."""
+    name = path or environ.get("HUNTBRIDGE_CONFIG", "").strip()
+    return DEFAULT_FILE if not name and Path(DEFAULT_FILE).exists() else name
 
 
 def is_local(name: str) -> bool:

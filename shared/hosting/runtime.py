@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -217,6 +217,16 @@ def reading(config: Config, data: Path | None, environ: Mapping[str, str]) -> Ru
 
     database = Database(data / DATABASE, read_only=True) if data else Database(None)
     return _on_one_machine(config, database, environ)
+
+
+def with_config(runtime: Runtime, config: Config, environ: Mapping[str, str]) -> Runtime:
+    """A runtime with the same database and queues as one that `local` made, for another configuration."""
+    from shared.local.queue import SqliteQueue
+    from shared.local.store import SqliteStore
+
+    assert isinstance(runtime.events, SqliteQueue)
+    store = SqliteStore(runtime.events.database, keep=config.keep.days)
+    return replace(runtime, config=config, store=store, secrets=local_secrets(environ))
 
 
 def _on_one_machine(config: Config, database: Database, environ: Mapping[str, str]) -> Runtime:

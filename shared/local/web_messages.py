@@ -18,6 +18,7 @@ ALIVE = b"a"  # once a second
 # To the web process.
 FULL = b"f"  # the reason for refusing every webhook; empty: they are accepted
 STOP = b"x"
+GIVEN = b"g"  # JSON of `cli.web_process.Given`, of a configuration that was loaded anew
 
 MOST_BYTES = 256 * 1024  # of a message
 _SINCE = struct.Struct(">d")

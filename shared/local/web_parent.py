@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 from waitress import wasyncore
@@ -17,10 +18,13 @@ _ALIVE_EVERY = 1.0  # seconds between two signs of life
 
 
 class Parent(wasyncore.dispatcher):  # type: ignore[misc]
-    def __init__(self, pair: socket.socket, counts: WebCounts) -> None:
+    def __init__(
+        self, pair: socket.socket, counts: WebCounts, given: Callable[[bytes], None] = lambda _: None
+    ) -> None:
+        """`given` is called with what `serve` tells anew."""
         self.full = ""  # why every webhook is refused at the moment
         self.stopped = False
-        self._counts = counts
+        self._counts, self._given = counts, given
         self._counted_at = self._alive_at = 0.0
         super().__init__(pair, map={})  # the loop has a map of its own
 
@@ -41,6 +45,8 @@ class Parent(wasyncore.dispatcher):  # type: ignore[misc]
             self.handle_close()
         if kind == web_messages.FULL:
             self.full = content.decode()
+        elif kind == web_messages.GIVEN:
+            self._given(content)
         elif kind == web_messages.STOP:
             self.stopped = True
 

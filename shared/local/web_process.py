@@ -52,6 +52,8 @@ class WebProcess:
         self._module, self._given, self._listener, self._lock = module, given, listener, lock
         self._stored, self._counted = stored, counted
         self._full = ""
+        self._telling = threading.Lock()
+        self._untold = False  # whether the process does not know `_given` yet
         self._closing, self._over = threading.Event(), threading.Event()
         self._pair: socket.socket
         self._process: subprocess.Popen[bytes]
@@ -71,6 +73,7 @@ class WebProcess:
             began = time.monotonic()
             while self._receive():
                 beat()
+                self._tell_given()
             code = self._end()
             if self._closing.is_set():
                 break
@@ -95,6 +98,17 @@ class WebProcess:
         """Have every webhook refused with this reason; none is if it is empty."""
         if reason != self._full and self._send(web_messages.FULL + reason.encode()):
             self._full = reason
+
+    def renew(self, given: bytes) -> None:
+        """Have the process go by `given` from now on. If it reads nothing at the moment, it is told later."""
+        with self._telling:
+            self._given, self._untold = given, True
+        self._tell_given()
+
+    def _tell_given(self) -> None:
+        with self._telling:
+            if self._untold and self._send(web_messages.GIVEN + self._given):
+                self._untold = False
 
     def _begin(self) -> None:
         self._pair, theirs = web_messages.pair()

@@ -52,9 +52,17 @@ class Memory:
         choices = [label.values or tuple(sorted(self._names.get(label.name, ()))) for label in metric.labels]
         every = list(itertools.product(*choices))
         if isinstance(metric, Counter):
-            self._values[metric] = dict.fromkeys(every, 0.0)
+            self._values[metric] = dict.fromkeys(every, 0.0) | self._values.get(metric, {})
         elif isinstance(metric, Histogram):
-            self._distributions[metric] = {labels: Distribution() for labels in every}
+            known = self._distributions.get(metric, {})
+            self._distributions[metric] = {labels: Distribution() for labels in every} | known
+
+    def know(self, label: str, names: Collection[str]) -> None:
+        """Count under these values of the label too, from now on."""
+        with self._lock:
+            self._names[label] = self._names.get(label, frozenset()) | frozenset(names)
+            for metric in ALL:
+                self._begin(metric)
 
     def add(self, metric: Counter, by: float, labels: Labels) -> None:
         with self._lock:

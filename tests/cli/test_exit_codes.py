@@ -31,6 +31,8 @@ ENVIRON = {
 # What each command is given, so that nothing but the failure stands in its way.
 COMMANDS = {
     "serve": "--port 0",
+    "config diff": "",
+    "config reload": "",
     "hunt plan": "",
     "hunt run": "--retry-for 0",
     "hunt list": "",

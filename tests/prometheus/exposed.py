@@ -48,8 +48,9 @@ def exposed(folder: Path) -> dict[str, Series]:
     _fill(runtime)
     with recorded_by(Memory()):  # what was installed before comes back
         memory = serve_metrics.begin(runtime.config, started_at=1.0)
-        app = serve_metrics.with_metrics(_nothing, memory, runtime, cast(Server, _NoProblems()))
-        answer = Client(app).get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+        page = serve_metrics.metrics_page(memory, runtime, cast(Server, _NoProblems()))
+        assert page
+        answer = Client(page).get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
     assert answer.status_code == 200
     found: dict[str, Series] = defaultdict(Series)
     for family in text_string_to_metric_families(answer.get_data(as_text=True)):
@@ -75,7 +76,3 @@ class _NoProblems:
 
     def problems(self) -> list[str]:
         return []
-
-
-def _nothing(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    raise AssertionError("only /metrics is asked for")

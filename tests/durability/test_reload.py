@@ -1,0 +1,45 @@
+"""A configuration that is loaded again and again under load: nothing is refused, lost or told twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.durability.world import eventually, senders
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+def test_under_load_many_reloads_refuse_no_webhook_and_tell_every_alarm_once(make_served):
+    served = make_served()
+    served.start()
+    web, file = served.web(), Path(served.environ["HUNTBRIDGE_CONFIG"])
+    config = yaml.safe_load(file.read_text())
+    with senders(served, threads=8) as answered:
+        for number in range(8):
+            before = answered()
+            eventually(lambda before=before: answered() > before + 30)
+            config["follow"] = {"interval": 60 + number}
+            file.write_text(yaml.safe_dump(config))
+            if number % 4:
+                os.kill(served.process.pid, signal.SIGHUP)
+            else:
+                command = [sys.executable, "-m", "cli.main", "config", "reload"]
+                done = subprocess.run(
+                    command, env=served.environ, capture_output=True, text=True, check=False
+                )
+                assert (done.returncode, done.stderr) == (0, "")
+        eventually(lambda: served.log.read_text().count("the configuration was loaded again") == 8)
+        reloads = answered()
+        eventually(lambda: answered() > reloads + 30)
+    assert served.refused == []
+    assert served.web() == web
+    served.check()
+    assert set(served.told()) == set(served.accepted)
+    assert "Traceback" not in served.log.read_text()
