@@ -79,8 +79,8 @@ def reload(config_path: str | None, data: Path) -> None:
 
 
 def _compared(data: Path, config_path: str | None) -> tuple[Loaded, list[Change]]:
-    """What `serve` goes by, and what differs from it now. Raises Misused if the configuration is not valid, and
-    DataUnusable."""
+    """What `serve` goes by, and what differs from it now. Raises DataUnusable, and Misused if the
+    configuration is not valid."""
     running = loaded.read(data)
     now = load_config(config_path or (running.file if running else None))
     if running is None or not is_served(data):

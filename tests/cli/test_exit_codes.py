@@ -97,6 +97,7 @@ NO_DATA = {
 NO_DATABASE = {
     "console link",  # its links are in a file beside the database
     "restore",  # it asks before it replaces anything
+    *("config diff", "config reload"),  # they ask the running serve
 }
 PLATFORM_DOWN = {
     "hunt run": 3,
