@@ -24,7 +24,6 @@ BEING_REWRITTEN = {
     "docs/noise.md",
     "docs/performance.md",
     "docs/preflight.md",
-    "docs/reference/configuration.md",
     "docs/reliability.md",
     "docs/targets.md",
 }
