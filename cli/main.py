@@ -38,6 +38,8 @@ PLACES = {
     "audit": "cli.audit:audit",
     "backup": "cli.backup:backup",
     "restore": "cli.backup:restore",
+    "export": "cli.erase:export",
+    "erase": "cli.erase:erase",
 }
 
 

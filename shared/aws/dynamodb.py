@@ -108,12 +108,12 @@ class DynamoStore(Store):
         }
         while True:
             answer = self._table.call("query", **request)
-            yield from self._records(kind, answer.get("Items", ()))
+            yield from self.records(kind, answer.get("Items", ()))
             if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
-    def _records(self, kind: str, items: Iterable[Item]) -> Iterator[Record]:
+    def records(self, kind: str, items: Iterable[Item]) -> Iterator[Record]:
         """The documents in some items, which are all of one kind."""
         for item in items:
             with understood("DynamoDB", StoreError):
@@ -296,7 +296,7 @@ class DynamoStore(Store):
         self, kind: str, group: str, *, limit: int, after: str = "", newest_first: bool = False
     ) -> Page:
         items, after = self._table.page(f"{kind}#{group}", on_a_page(limit), after, newest_first)
-        return Page(tuple(self._records(kind, items)), after)
+        return Page(tuple(self.records(kind, items)), after)
 
     def count(self, index: str, *, prefix: str = "", most: int = 10_000) -> int:
         # A left over pointer matters where few are expected, so few are looked at one by one.
@@ -325,7 +325,7 @@ class DynamoStore(Store):
             items = self._table.read([document_key(*key) for key in wanted[at : at + MOST_READ]])
             for item in items:
                 kind, _, group = item["pk"]["S"].partition("#")
-                for record in self._records(kind, [item]):
+                for record in self.records(kind, [item]):
                     found[kind, group, record.name] = record
         return found
 
@@ -340,7 +340,7 @@ class DynamoStore(Store):
             **request,
         )
         last = answer.get("LastEvaluatedKey")
-        records = tuple(self._records(kind, answer.get("Items", ())))
+        records = tuple(self.records(kind, answer.get("Items", ())))
         return Page(records, after_key(last) if last else "")
 
     def reindex(self, kind: str, records: Sequence[Record]) -> None:

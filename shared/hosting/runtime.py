@@ -35,12 +35,14 @@ from shared.storage.ports import Store, StoreError
 
 if TYPE_CHECKING:
     from shared.aws.clients import Clients
+    from shared.aws.dynamodb import DynamoStore
     from shared.local.database import Database
     from shared.models.inspection import Inspection
     from shared.models.inventory import OrganizationFleet
     from shared.models.leftovers import Marks
     from shared.storage.backups import Restored
     from shared.storage.queries.queries import Queries
+    from shared.storage.sweep import Sweep
 
 # Seconds. The platform answers a capture request only after it looked at the instance; no figure is public.
 PLATFORM_READ_TIMEOUT = 30.0
@@ -69,6 +71,7 @@ class Runtime:
     # The functions on AWS have neither the files of rules and indicators nor yara-x.
     reads_files: bool = True
     restored: Restored | None = None  # the last restoration from a backup, on one machine
+    sweep: Callable[[], Sweep] | None = None  # reads and erases everything, for two commands
     identity: Callable[[], str] = str  # the IAM identity, or why it is unknown; empty on one machine
     _making: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -244,6 +247,7 @@ def _on_one_machine(config: Config, database: Database, environ: Mapping[str, st
         secrets=local_secrets(environ),
         proxies=getproxies(),
         restored=last_restored(store),
+        sweep=lambda: _local_sweep(database),
     )
 
 
@@ -264,9 +268,10 @@ def aws(
         raise ConfigError([problem])
     clients = clients or Clients(environ)
     queues = stack.queues(clients, environ)
+    store = DynamoStore(clients, environ[stack.TABLE], keep=config.keep.days)
     return Runtime(
         config=config,
-        store=DynamoStore(clients, environ[stack.TABLE], keep=config.keep.days),
+        store=store,
         captures=queues[CAPTURES],
         events=queues[EVENTS],
         deliveries=queues[DELIVERIES],
@@ -274,5 +279,19 @@ def aws(
         proxies=getproxies(),
         reads_every_secret=False,
         reads_files=False,
+        sweep=lambda: _aws_sweep(store, clients, environ[stack.TABLE], queues),
         identity=lambda: stack.identity(clients),
     )
+
+
+def _local_sweep(database: Database) -> Sweep:
+    from shared.local.sweep import SqliteSweep
+
+    return SqliteSweep(database)
+
+
+def _aws_sweep(store: DynamoStore, clients: Clients, table: str, queues: Mapping[str, Queue]) -> Sweep:
+    from shared.aws.dynamodb_table import Table
+    from shared.aws.sweep import AwsSweep
+
+    return AwsSweep(store, Table(clients, table), queues)

@@ -39,6 +39,11 @@ def backup_of(path: Path, format: int) -> Path:
     return path.with_name(f"{path.stem}-format-{format}{path.suffix}")
 
 
+def earlier_files(path: Path) -> list[Path]:
+    """The files of earlier formats that are kept."""
+    return [file for format in range(1, FORMAT) if (file := backup_of(path, format)).exists()]
+
+
 def convert(path: Path, busy_timeout: float) -> None:
     """Does nothing if the file has the newest format, is empty, or is missing.
 

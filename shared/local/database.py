@@ -156,6 +156,23 @@ class Database:
                 self._commit(batch)
             self._end_turn()
 
+    def rewrite(self) -> None:
+        """Write the whole file anew, so that no byte of what was deleted stays in it or in the log. All other
+        writes wait. Needs twice the room of the file meanwhile. Raises sqlite3.Error."""
+        with self._committed:
+            while self._committing:
+                self._committed.wait()
+            batch = self._begin_turn()
+        try:
+            self._writer.execute("VACUUM")
+            (busy, *_) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise sqlite3.OperationalError("another process uses it, so its log cannot be emptied")
+        finally:
+            if batch:
+                self._commit(batch)
+            self._end_turn()
+
     @property
     def lost(self) -> BaseException | None:
         """What undid the open round, in which nothing more can be written; None if nothing did."""

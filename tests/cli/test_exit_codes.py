@@ -76,6 +76,8 @@ COMMANDS = {
     "audit": "",
     "backup": "made.db",
     "restore": "huntbridge.yaml",
+    "export": "--before 2026-01-01",
+    "erase": "--before 2026-01-01 --yes",
     "intelligence check": "",
     "intelligence diff": "",
     "intelligence push": "",
