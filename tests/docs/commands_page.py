@@ -41,7 +41,8 @@ def _described(name: str, command: click.Command, common: list[Row]) -> Iterator
     yield f"## {name}\n"
     yield from _paragraphs(command.help or "")
     if isinstance(command, click.Group):
-        yield "Commands: " + ", ".join(code(f"{name} {inner}") for inner in below(command)) + ".\n"
+        yield "Commands:\n"
+        yield "\n".join(f"* {code(f'{name} {inner}')}" for inner in below(command)) + "\n"
     else:
         context = click.Context(command, info_name=name)
         yield "```text\n" + " ".join([name, *command.collect_usage_pieces(context)]) + "\n```\n"
