@@ -1,4 +1,4 @@
-"""`huntbridge webhook`: registers, lists, tests and removes huntbridge's webhooks on the platform.
+"""`huntbridge webhook`: registers, lists, tests, rotates and removes huntbridge's webhooks on the platform.
 
 There is one webhook for each kind of event. No command prints a token.
 """
@@ -12,34 +12,31 @@ from typing import Any
 import click
 
 from cli import tables
-from cli.assemble import load_config, reading_runtime
 from cli.exit_codes import Failed, Misused, PlatformFailed
 from cli.settings import settings
+from cli.webhook_platform import platform_of, reference, registered, usable_token
+from cli.webhook_rotate import rotate
 from scheduler.webhook_registration import (
     NAME_PREFIX,
     USUAL,
-    NotConfigured,
-    administrator,
     is_own,
     own_by_event,
     receiver_url,
     send_tests,
     shown_url,
-    token_of,
 )
 from scheduler.webhook_registration import register as register_all
 from shared.config.suggestions import advice, quoted
 from shared.hosting.runtime import Runtime
 from shared.models.event_kinds import PLATFORM_KINDS
 from shared.platform.answers import Webhook
-from shared.platform.client import Cado
 from shared.platform.errors import CadoError
 from shared.secrets import Secret, SecretRef
 
 
 @click.group(short_help="Manage the platform's webhooks that lead here.")
 def webhook() -> None:
-    """Register, show, test and remove the platform's webhooks that lead here.
+    """Register, show, test, rotate and remove the platform's webhooks that lead here.
 
     All of these commands need the API key of a Platform Administrator: platform.admin_key in the
     configuration, or ADMIN_API_KEY if there is no file. If `huntbridge serve` can read this key, it checks
@@ -65,19 +62,12 @@ def _address(context: click.Context, option: click.Parameter, given: str | None)
         raise click.BadParameter(str(error)) from None
 
 
-def _reference(context: click.Context, option: click.Parameter, given: str | None) -> SecretRef | None:
-    try:
-        return SecretRef.parse(given) if given is not None else None
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-
-
 @webhook.command(short_help="Register huntbridge's webhooks on the platform.")
 @settings
 @click.option("--url", required=True, callback=_address, help="The address at which huntbridge is reached.")
 @click.option("--event", "events", multiple=True, metavar="KIND", callback=_kinds,
               help=f"A kind of event; may be repeated [default: {' and '.join(USUAL)}].")  # fmt: skip
-@click.option("--token-ref", metavar="REF", callback=_reference,
+@click.option("--token-ref", metavar="REF", callback=reference,
               help="The token, as a secret reference [default: the first of webhook.tokens].")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -96,7 +86,7 @@ def register(
     of a Platform Administrator: platform.admin_key in the configuration, or ADMIN_API_KEY if there is no
     file.
     """
-    runtime, cado = _platform(config_path, data)
+    runtime, cado = platform_of(config_path, data)
     token = _token(runtime, token_ref)
     try:
         results = register_all(cado, url, token, events or USUAL, dry_run=dry_run)
@@ -129,8 +119,8 @@ def show(config_path: str | None, data: Path, url: str | None, as_json: bool) ->
     Exit code 1 if huntbridge has no webhook there, or one of its webhooks is disabled or has another URL
     than --url.
     """
-    _, cado = _platform(config_path, data)
-    hooks = _list(cado)
+    _, cado = platform_of(config_path, data)
+    hooks = registered(cado)
     problems = [problem for hook in hooks if is_own(hook) for problem in _problems(hook, url)]
     if not any(map(is_own, hooks)):
         problems = ["no webhook of huntbridge is registered: run `huntbridge webhook register --url URL`"]
@@ -190,8 +180,8 @@ def _show(hooks: tuple[Webhook, ...]) -> None:
               help="A kind of event; may be repeated [default: all registered kinds].")  # fmt: skip
 def test(config_path: str | None, data: Path, events: tuple[str, ...]) -> None:
     """Make the platform send its test message through huntbridge's webhooks."""
-    _, cado = _platform(config_path, data)
-    own = own_by_event(_list(cado))
+    _, cado = platform_of(config_path, data)
+    own = own_by_event(registered(cado))
     missing = [event for event in events if event not in own]
     if missing or not own:
         which = f" for {', '.join(missing)}" if missing else ""
@@ -226,8 +216,8 @@ def test(config_path: str | None, data: Path, events: tuple[str, ...]) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(config_path: str | None, data: Path, yes: bool) -> None:
     """Delete the webhooks whose names begin with `huntbridge `, and no others."""
-    _, cado = _platform(config_path, data)
-    own = [hook for hook in _list(cado) if is_own(hook)]
+    _, cado = platform_of(config_path, data)
+    own = [hook for hook in registered(cado) if is_own(hook)]
     if not own:
         click.echo("none of the platform's webhooks is huntbridge's")
         return
@@ -243,26 +233,11 @@ def remove(config_path: str | None, data: Path, yes: bool) -> None:
     click.echo(f"{len(own)} deleted")
 
 
-def _platform(config_path: str | None, data: Path) -> tuple[Runtime, Cado]:
-    runtime = reading_runtime(load_config(config_path), data)
-    try:
-        return runtime, administrator(runtime)
-    except NotConfigured as error:
-        raise Misused(str(error)) from None
-
-
 def _token(runtime: Runtime, ref: SecretRef | None) -> Secret:
     tokens = runtime.config.webhook.tokens
     if ref is None and not tokens:
         raise Misused("no webhook token is configured: write webhook.tokens, or give --token-ref")
-    try:
-        return token_of(runtime, ref or tokens[0])
-    except NotConfigured as error:
-        raise Misused(str(error)) from None
+    return usable_token(runtime, ref or tokens[0])
 
 
-def _list(cado: Cado) -> tuple[Webhook, ...]:
-    try:
-        return cado.webhooks.list()
-    except CadoError as error:
-        raise PlatformFailed(str(error)) from None
+webhook.add_command(rotate)

@@ -21,6 +21,7 @@ from shared.hosting.configuration import load
 from shared.local.data_directory import address
 from shared.storage import audit
 from tests.durability.world import eventually
+from tests.served import served_platform
 
 pytestmark = pytest.mark.timeout(180)
 TOKEN, NEW_TOKEN = "a-token-of-serve-1", "another-token-of-serve-2"
@@ -181,3 +182,31 @@ def test_what_a_destination_is_told_ends_as_it_began_while_others_go_on(machine,
     eventually(lambda: made.deliveries.depth().living == 0)
     assert len(one.messages) == 1  # handed back, it would be sent again
     machine.stop()
+
+
+@pytest.mark.slow
+def test_a_token_is_rotated_while_serve_runs(machine):
+    with served_platform((), {"administrator": "Platform Administrator"}) as platform:
+        machine.environ["API_KEY"] = "administrator"
+        machine.config["platform"] |= {"url": platform.url, "admin_key": "env:API_KEY"}
+        machine.write()
+        url = f"{address(machine.data)}/webhooks/cado"
+        assert machine.run("webhook", "register", "--url", url).returncode == 0
+
+        machine.config["webhook"]["tokens"] = ["env:NEW", "env:OLD"]
+        machine.write()
+        early = machine.run("webhook", "rotate")
+        assert (early.returncode, "serve does not accept env:NEW yet" in early.stderr) == (1, True)
+        assert machine.run("config", "reload").returncode == 0
+        assert [machine.post(1).status_code, machine.post(2, NEW_TOKEN).status_code] == [202, 202]
+        done = machine.run("webhook", "rotate")
+        assert (done.returncode, done.stdout.count("the new token, which was seen working")) == (0, 2)
+
+        machine.config["webhook"]["tokens"] = ["env:NEW"]
+        machine.write()
+        assert machine.run("config", "reload").returncode == 0
+        assert [machine.post(3).status_code, machine.post(4, NEW_TOKEN).status_code] == [401, 202]
+        assert machine.run("webhook", "test").returncode == 0
+    everything = machine.log.read_text() + early.stderr + done.stdout
+    assert TOKEN not in everything
+    assert NEW_TOKEN not in everything

@@ -88,6 +88,7 @@ COMMANDS = {
     "webhook show": "",
     "webhook test": "",
     "webhook remove": "--yes",
+    "webhook rotate": "",
     "schedules sync": "--group g --function-arn f --role-arn r",
 }
 NO_CONFIGURATION = {"demo", "console password", "init"}  # none of them reads the configuration

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
@@ -319,17 +319,24 @@ def test_show_where_there_is_none(webhook):
 # --- test
 
 
+class Door(NamedTuple):
+    """huntbridge's own web app, and the queue that it writes to."""
+
+    url: str
+    queue: SqliteQueue
+    tokens: list[Secret]
+
+
 @pytest.fixture
 def door(tmp_path):
-    """huntbridge's own web app, and the queue that it writes to."""
-    queue = SqliteQueue(Database(tmp_path / "door.db"), EVENTS)
-    app = create_app(queue, lambda: [Secret(TOKEN)], lambda: datetime.now(UTC), dict)
+    queue, tokens = SqliteQueue(Database(tmp_path / "door.db"), EVENTS), [Secret(TOKEN)]
+    app = create_app(queue, lambda: tokens, lambda: datetime.now(UTC), dict)
     with serving(app) as url:
-        yield f"{url}/webhooks/cado", queue
+        yield Door(f"{url}/webhooks/cado", queue, tokens)
 
 
 def test_a_test_comes_through_the_door(webhook, platform, door):
-    url, queue = door
+    url, queue, _ = door
     webhook("register", "--url", url)
     result = webhook("test", "--event", ALARMS)
     assert result.exit_code == 0, result.output
@@ -344,7 +351,7 @@ def test_a_test_comes_through_the_door(webhook, platform, door):
 
 
 def test_a_test_that_does_not_get_through(webhook, platform, door):
-    url, queue = door
+    url, queue, _ = door
     webhook("register", "--url", url, "--event", ALARMS, "--token-ref", "env:OTHER", OTHER="wrong-token")
     platform.webhooks.by_id[1].enabled = False
     result = webhook("test")
@@ -366,6 +373,67 @@ def test_a_platform_that_does_not_count(webhook, platform, door):
     platform.version = "2.300.0"
     webhook("register", "--url", door[0], "--event", ALARMS)
     assert "times sent: before not told, after not told" in webhook("test").stdout
+
+
+# --- rotate
+
+BOTH = ("--token-ref", "env:NEW", "--old-token-ref", "env:WEBHOOK_TOKEN")
+NEW = "webhook-token-2-is-new"
+
+
+def test_rotate_changes_one_webhook_after_the_other_and_says_what_to_remove(webhook, platform, door):
+    url = door.url
+    webhook("register", "--url", url)
+    door.tokens.append(Secret(NEW))
+    result = webhook("rotate", *BOTH, NEW=NEW)
+    assert result.exit_code == 0, result.output
+    assert hooks(platform) == [registered(event, url, NEW) for event in (ALARMS, FAILED)]
+    assert "Now end the old token: remove env:WEBHOOK_TOKEN from the accepted tokens" in result.stdout
+    assert webhook("rotate", *BOTH, NEW=NEW).exit_code == 0
+    assert NEW not in result.output
+
+
+def test_a_token_that_is_not_accepted_is_taken_back(webhook, platform, door):
+    url = door.url
+    webhook("register", "--url", url)
+    result = webhook("rotate", *BOTH, NEW=NEW)
+    assert result.exit_code == 3
+    assert "it sends the old token again" in result.stdout
+    assert "keep both tokens in webhook.tokens" in result.stderr
+    assert hooks(platform) == [registered(event, url) for event in (ALARMS, FAILED)]
+
+
+def test_a_test_that_does_not_arrive_in_the_ledger_brings_the_old_token_back(
+    webhook, platform, door, tmp_path
+):
+    url = door.url
+    webhook("register", "--url", url)
+    door.tokens.append(Secret(NEW))
+    Database(tmp_path / "huntbridge.db").close()  # nothing handles what comes in
+    result = webhook("rotate", *BOTH, "--within", "0.1", "--data", str(tmp_path), NEW=NEW)
+    assert result.exit_code == 3
+    assert "the test did not arrive; it sends the old token again" in result.stdout
+    assert hooks(platform) == [registered(event, url) for event in (ALARMS, FAILED)]
+
+
+def test_a_platform_that_fails_half_way_leaves_a_token_that_is_accepted(webhook, platform, door):
+    url = door.url
+    webhook("register", "--url", url)
+    door.tokens.append(Secret(NEW))
+    for method, path in (("PATCH", "/webhooks/1$"), ("POST", "/test$")):
+        platform.fault(method, path, 422)
+        result = webhook("rotate", *BOTH, NEW=NEW)
+        assert result.exit_code == 3
+        assert {hook.payload["token"] for hook in platform.webhooks.by_id.values()} <= {TOKEN, NEW}
+        assert webhook("test").exit_code == 0
+    assert webhook("rotate", *BOTH, NEW=NEW).exit_code == 0
+
+
+def test_rotate_needs_two_tokens_that_differ(webhook, platform):
+    webhook("register", "--url", URL)
+    assert "webhook.tokens must name two tokens" in webhook("rotate").stderr
+    result = webhook("rotate", *BOTH, NEW=TOKEN)
+    assert (result.exit_code, "have the same value" in result.stderr) == (2, True)
 
 
 # --- remove
