@@ -37,7 +37,7 @@ def measure(quick: bool) -> Figures:
         per_alarm = (run("burst", burst) - empty) / burst
     logging.disable()  # of a year in this process, a line for each alarm says nothing here
     try:
-        year = storage.year(days=days, each=_EACH)
+        year = storage.year(closed=False, days=days, each=_EACH)
     finally:
         logging.disable(logging.NOTSET)
     return {"bytes_per_alarm": per_alarm, "bytes_per_alarm_year": year.bytes_an_alarm}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Mapping
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import click
@@ -23,5 +26,18 @@ class LazyGroup(click.Group):
         if cmd_name not in self._places:
             return None
         module, _, name = self._places[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(module), name)
+        command: click.Command = getattr(_imported(module), name)
         return command
+
+
+def _imported(module: str) -> ModuleType:
+    """Without garbage collection in between: imports make hardly any garbage, and looking for it takes a
+    fifth of their time."""
+    if module in sys.modules:
+        return sys.modules[module]
+    gc.disable()
+    try:
+        return import_module(module)
+    finally:
+        gc.freeze()  # what exists now lives as long as the process
+        gc.enable()
