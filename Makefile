@@ -49,7 +49,7 @@ lock-npm:  ## resolve tests/tools/*/package.json again
 	done
 
 lock:  ## resolve requirements/*.in again; needs uv on the PATH
-	for set in run demo dev e2e release docs; do \
+	for set in run demo dev e2e release docs newcomer; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
 	    requirements/$$set.in -o requirements/$$set.txt; \
 	done
@@ -212,6 +212,11 @@ dist: $(RELEASE)/ready  ## the wheel and the source archive, in dist/
 
 package: dist $(VENV)/dev  ## the wheel on each Python that is here, the container's steps and the systemd unit, each up to a message
 	$(BIN)/python -m pytest -n 2 --dist loadfile --override-ini addopts="-ra --strict-markers --import-mode=importlib" tests/package
+
+.PHONY: newcomer
+
+newcomer: dist $(VENV)/dev  ## each way to run huntbridge, by the commands of its page, from an empty home to the first message
+	$(BIN)/python -m pytest -p no:xdist --override-ini addopts="-ra --strict-markers --import-mode=importlib" tests/newcomer
 
 sbom: dist  ## what a release consists of, in dist/ as CycloneDX
 	rm -rf .venv-sbom

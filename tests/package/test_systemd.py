@@ -39,7 +39,6 @@ class Service:
     def __init__(self, made: Machine, world: Sandbox) -> None:
         self.machine, self.world = made, world
         made.put([":!tests", ":!docs"], "/source")
-        self.install()
 
     def install(self) -> None:
         self.machine.run("/source/deploy/systemd/install.sh")
@@ -70,7 +69,9 @@ class Service:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with machine(tmp_path_factory.mktemp("systemd")) as made, smoke.sandbox() as world:
-        yield Service(made, world)
+        installed = Service(made, world)
+        installed.install()
+        yield installed
 
 
 @pytest.mark.parametrize("unit", [UNIT, BACKUP_UNIT])
