@@ -43,6 +43,12 @@ def environment_file(config_path: str | None) -> Iterator[None]:
             os.environ.pop(key, None)
 
 
+def text(config: str, values: Mapping[str, str]) -> str:
+    """The file's content. A value that is no line of text is left out, since no secret can have it."""
+    head = f"# The secrets of {config}, one in each line. Only you may read this file (chmod 600).\n"
+    return head + "".join(f"{name}={value}\n" for name, value in values.items() if value.isprintable())
+
+
 def _variables(config: Path) -> Mapping[str, str]:
     """The variables in the file; none if there is no file, or if it must not be used."""
     path = beside(config)
@@ -54,7 +60,7 @@ def _variables(config: Path) -> Mapping[str, str]:
             if mode & 0o077:
                 _warn(f"{path} is not used, because other users may use it too: run `chmod 600 {path}`")
                 return {}
-            text = file.read(_MAX_BYTES).decode("utf-8-sig")
+            content = file.read(_MAX_BYTES).decode("utf-8-sig")
     except PermissionError:
         # Under systemd only root may read the file, and the process already has its variables.
         log.info("a file of variables cannot be read", extra={"file": str(path)})
@@ -65,12 +71,12 @@ def _variables(config: Path) -> Mapping[str, str]:
     except UnicodeDecodeError:
         _warn(f"{path} is not used, because it is not UTF-8 text")
         return {}
-    return _parsed(path, text)
+    return _parsed(path, content)
 
 
-def _parsed(path: Path, text: str) -> dict[str, str]:
+def _parsed(path: Path, content: str) -> dict[str, str]:
     variables = {}
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(content.split("\n"), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         if match := _LINE.fullmatch(line.rstrip()):

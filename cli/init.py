@@ -131,7 +131,7 @@ def _paths(name: str) -> tuple[Path, Path]:
 
 def _interview(ask: Interview, draft: Draft, *, from_env: bool) -> None:
     if from_env:
-        ask.accepts(take_over(ask, draft))
+        ask.shows(take_over(ask, draft))
     if not ask.terminal:
         _refuse_missing(ask)
     ask_platform(ask, draft)
@@ -162,16 +162,15 @@ def _write(draft: Draft, config: Path, variables: Path, *, force: bool) -> None:
     for ref in references:
         draft.keep(ref)
     data = {name: draft.data[name] for name in _ORDER if draft.data.get(name)}
-    lines = [f"{name}={value}\n" for name, value in draft.values.items() if f"env:{name}" in references]
-    head = f"# The secrets of {config.name}, one in each line. Only you may read this file (chmod 600).\n"
+    values = {name: value for name, value in draft.values.items() if f"env:{name}" in references}
     contents = {
-        variables: head + "".join(lines),
-        config: init_yaml.document(data, variables.name, draft.notes),
+        variables: (env_file.text(config.name, values), 0o600),
+        config: (init_yaml.document(data, variables.name, draft.notes), 0o644),
     }
     init_files.write(contents, force=force)
     click.echo(f"Wrote {config} and {variables}.")
-    for name, value in draft.values.items():
-        if f"env:{name}" in references and os.environ.get(name, value) != value:
+    for name, value in values.items():
+        if os.environ.get(name, value) != value:
             click.echo(f"The environment has another {name}, which takes precedence over the file: unset it.")
 
 
@@ -185,20 +184,16 @@ def _check_and_advise(draft: Draft, config: Path) -> None:
             click.echo(f"{finding.mark}  {finding.what}: {finding.detail}")
             works = works and finding.ok
     option = "" if config == Path(DEFAULT_FILE) else f" --config {config}"
-    steps = [
-        *(
-            f"huntbridge hunt plan {name}{option}   # what the hunt would do and cost"
-            for name in draft.data.get("hunts", {})
-        ),
-        *(
-            f"huntbridge send-test {name}{option}   # a message that is marked TEST"
-            for name in draft.data["destinations"]
-        ),
-        f"huntbridge serve{option}   # runs everything, on 127.0.0.1:8080",
-    ]
-    click.echo("\nNext:\n" + "".join(f"  {step}\n" for step in steps))
+    steps = {
+        **{f"send-test {name}{option}": "sends a message marked TEST" for name in draft.data["destinations"]},
+        f"serve{option}": "runs everything, on 127.0.0.1:8080",
+        **{f"hunt plan {name}{option}": "shows what it would do" for name in draft.data.get("hunts", {})},
+    }
+    click.echo("\nNext:")
+    for command, about in steps.items():
+        click.echo(f"  huntbridge {command:{max(map(len, steps))}}   {about}")
     click.echo(
-        "The platform must send its webhooks to huntbridge. Put a proxy with TLS in front of `serve`, and\n"
+        "\nThe platform must send its webhooks to huntbridge. Put a proxy with TLS in front of `serve`, and\n"
         "register its address with `huntbridge webhook register`. docs/first-alarm.md shows how."
     )
     if not works:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -20,12 +20,12 @@ def refuse_existing(*paths: Path) -> None:
         )
 
 
-def write(contents: dict[Path, str], *, force: bool) -> None:
-    """Writes the files with mode 0600. Raises Misused if one cannot be written, or exists and `force` is
-    False. No file is changed then."""
+def write(contents: Mapping[Path, tuple[str, int]], *, force: bool) -> None:
+    """Writes the files. `contents`: the text and the mode of each. If one cannot be written, or exists and
+    `force` is False, raises Misused and leaves no file behind."""
     with ExitStack() as stack:
         try:
-            ready = {path: stack.enter_context(_beside(path, text)) for path, text in contents.items()}
+            ready = {path: stack.enter_context(_beside(path, *content)) for path, content in contents.items()}
             made: list[Path] = []
             for path, temporary in ready.items():
                 try:
@@ -47,15 +47,16 @@ def write(contents: dict[Path, str], *, force: bool) -> None:
 
 
 @contextmanager
-def _beside(path: Path, text: str) -> Iterator[Path]:
-    """A temporary file with this text in the same folder. mkstemp makes it with mode 0600."""
+def _beside(path: Path, text: str, mode: int) -> Iterator[Path]:
+    """A temporary file with this text in the same folder."""
     number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(number, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            os.fchmod(number, mode)
+            os.fsync(number)
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from cli.exit_codes import Misused
 from cli.init_draft import Draft
 from cli.init_questions import Interview
 from scheduler import check_aws
@@ -61,7 +62,9 @@ def ask_hunt(ask: Interview, draft: Draft) -> None:
             hunt |= {name: ask.option(name) for name in _WHEN if ask.given(name)}
         if ask.is_valid(draft, *_WHEN) and ask.accepts(_findings(draft), *_WHEN):
             return
-    elif not ask.terminal and not ask.given(*_TARGETS):
+    elif not ask.terminal and not ask.given("tag", "instance"):
+        if ask.given("region", "hunt", *_WHEN):
+            raise Misused("--tag or --instance is missing: the options of a hunt name no system")
         return
     seen = _look(ask, draft)
     while True:
@@ -74,7 +77,7 @@ def ask_hunt(ask: Interview, draft: Draft) -> None:
             "schedule": ask.text(
                 "schedule", "When it runs, in the form of EventBridge", "cron(0 2 ? * SUN *)"
             ),
-            "timezone": ask.text("timezone", "Time zone of that", "Etc/UTC"),
+            "timezone": ask.text("timezone", "Time zone of the schedule", "Etc/UTC"),
             "capture": ask.text("capture", "What is captured: full, triage or scan", "full"),
             "targets": targets,
         }
@@ -107,14 +110,17 @@ def _instances(draft: Draft, seen: dict[str, list[Instance]], *, needed: bool) -
     for region in sorted(answers):
         if alive := [instance for instance in answers[region] if instance.state in _ALIVE]:
             seen[region] = alive
-    reasons = {why.replace(f" in {region}", ""): region for region, why in refused.items()}
-    for why, region in reasons.items():
-        yield failed(f"AWS, {region}", why)
+    reasons: dict[str, list[str]] = {}
+    for region, why in refused.items():
+        reasons.setdefault(why.replace(f" in {region}", ""), []).append(region)
+    for why, there in reasons.items():
+        # Many organizations forbid some regions to everybody.
+        yield CheckResult(f"AWS, {counted(len(there), 'region')}", bool(answers), why, warning=True)
     number = sum(map(len, seen.values()))
     if answers:
-        there = f" in {', '.join(seen)}" if seen else ""
+        where = f" in {', '.join(seen)}" if seen else ""
         regions_there = counted(len(answers), "region")
-        yield passed("AWS", f"EC2 answers in {regions_there}: {counted(number, 'instance')}{there}")
+        yield passed("AWS", f"EC2 answers in {regions_there}: {counted(number, 'instance')}{where}")
 
 
 def _targets(ask: Interview, seen: Seen) -> list[dict[str, Any]]:

@@ -44,7 +44,9 @@ class Interview:
             return str(self._given[option])
         if self.terminal:
             default = self._earlier.get(option, default)
-            self._earlier[option] = answer = str(click.prompt(question, default=default)).strip()
+            self._earlier[option] = answer = str(
+                click.prompt(question, default=default, show_default=bool(default))
+            ).strip()
             return answer
         if default is None:
             raise Misused(f"{flag(option)} is missing")
@@ -121,19 +123,18 @@ class Interview:
             return False
         return True
 
-    def accepts(self, findings: Iterable[CheckResult], *options: str) -> bool:
-        """Shows what a try found. False if these options are to be answered again."""
+    def shows(self, findings: Iterable[CheckResult]) -> bool:
+        """Shows what a try found. False if something does not work."""
         works = True
         for finding in findings:
             click.echo(f"  {finding.mark}  {finding.what}: {finding.detail}")
             works = works and finding.ok
-        if works:
-            return True
-        if not self.terminal:
-            self.failed = True
-            return True
-        if click.prompt("Answer [again], or go [on] with it", type=click.Choice(["again", "on"]),
-                        show_choices=False, default="again") == "on":  # fmt: skip
+        self.failed = self.failed or not (works or self.terminal)
+        return works
+
+    def accepts(self, findings: Iterable[CheckResult], *options: str) -> bool:
+        """Shows what a try found. False if these options are to be answered again, or the try repeated."""
+        if self.shows(findings) or not self.yes("Correct this now? (n keeps it as it is)", default=True):
             return True
         self._forget(options)
         return False

@@ -13,7 +13,7 @@ _SCHEMA = "https://github.com/huntbridge/huntbridge/releases/latest/download/hun
 _HEAD = f"""\
 # yaml-language-server: $schema={_SCHEMA}
 #
-# The configuration of huntbridge. docs/configuration.md describes every key.
+# The configuration of huntbridge. docs/reference/configuration.md describes every key.
 # After a change run `huntbridge check`.
 # It holds no secret: env:NAME is a variable of the environment or of the file {{env}}, file:/path is a file.
 """

@@ -88,8 +88,7 @@ class World:
 
     def written(self) -> dict[str, str]:
         """The file of variables, whose mode and neighbour are right."""
-        for path in (self.config, self.variables):
-            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(self.variables.stat().st_mode) == 0o600
         self.assert_no_secret(self.config.read_text())
         lines = (line for line in self.variables.read_text().splitlines() if not line.startswith("#"))
         values = dict(line.split("=", 1) for line in lines)

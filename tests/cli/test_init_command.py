@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
+import requests
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -74,6 +77,7 @@ def test_a_secret_in_a_file_stays_there(world):
         ([], ["--platform-url", "--api-key", "--slack-webhook-url"]),
         (["--platform-url", "https://cado.example"], ["--api-key"]),
         (["--platform-url", "https://cado.example", "--teams-webhook-url", "env:TEAMS_HOOK"], ["--api-key"]),
+        (["--jira-project", "SEC"], ["--platform-url", "--api-key"]),
     ],
 )
 def test_options_that_are_missing_are_named(world, options, missing):
@@ -81,6 +85,14 @@ def test_options_that_are_missing_are_named(world, options, missing):
     assert result.exit_code == 2
     for option in missing:
         assert option in result.stderr
+    assert world.files() == []
+
+
+@pytest.mark.parametrize("option", ["--region", "--schedule"])
+def test_a_hunt_needs_systems(world, option):
+    result = world(*world.options[:-2], option, "us-east-1")
+    assert result.exit_code == 2
+    assert "--tag or --instance is missing" in result.stderr
     assert world.files() == []
 
 
@@ -246,3 +258,21 @@ _VALUES = st.recursive(
 @given(st.dictionaries(_KEYS, _VALUES, min_size=1, max_size=4))
 def test_what_is_written_as_yaml_is_read_as_it_was(data):
     assert yaml.safe_load(document(data, "huntbridge.env", {})) == data
+
+
+@pytest.mark.slow  # a serve of its own
+def test_serve_runs_with_what_was_written(world):
+    assert world(*world.options).exit_code == 0
+    token = world.written()["WEBHOOK_TOKEN"]
+    command = [sys.executable, "-m", "cli.main", "serve", "--port", "0"]
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as serve:
+        try:
+            assert serve.stdout is not None
+            url = serve.stdout.readline().split("webhooks go to ")[1].strip()
+            event = {"event": "processing_with_alarms", "title": "t", "message": "m"}
+            answers = [requests.post(url, json={"token": t, **event}, timeout=10) for t in (token, "another")]
+            assert [answer.status_code for answer in answers] == [202, 401]
+        finally:
+            serve.terminate()
+            serve.wait(timeout=30)

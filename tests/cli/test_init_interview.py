@@ -39,7 +39,7 @@ def test_an_interview_with_everything(world, moto):
         shell.answer("Address of the platform", world.platform_url)
         shell.answer("API key", "the-reader-key")
         shell.wait_for("hunts need the role Lead Analyst")
-        shell.answer("[again]", "")
+        shell.answer("Correct this now?", "")
         shell.answer("Address of the platform", "")  # the same
         shell.answer("API key", "the-lead-analyst-key")
         shell.wait_for("its version is 2.324.0")
@@ -65,14 +65,14 @@ def test_an_interview_with_everything(world, moto):
         shell.answer("Regions, or all", "")
         shell.answer("Name of the hunt", "crown-jewels")
         shell.answer("When it runs", "every sunday")
-        shell.answer("Time zone of that", "")
+        shell.answer("Time zone of the schedule", "")
         shell.answer("What is captured", "")
         shell.wait_for("schedule: ")
         shell.answer("Tags as KEY=VALUE", "")
         shell.answer("Regions, or all", "")
         shell.answer("Name of the hunt", "")
         shell.answer("When it runs", "cron(0 3 ? * SAT *)")
-        shell.answer("Time zone of that", "Europe/Berlin")
+        shell.answer("Time zone of the schedule", "Europe/Berlin")
         shell.answer("What is captured", "triage")
         shell.wait_for("Wrote huntbridge.yaml and huntbridge.env")
         shell.wait_for("huntbridge hunt plan crown-jewels")
@@ -115,7 +115,7 @@ def test_what_fails_can_be_kept_and_secrets_are_taken_from_the_environment(world
         shell.answer("Send alarms to Jira?", "")
         shell.answer("Slack: the bot token", "")
         shell.wait_for("no AWS credentials on this machine")
-        shell.answer("[again]", "on")
+        shell.answer("Correct this now?", "n")
         shell.answer("Tags as KEY=VALUE", "")
         shell.answer("Instances as REGION/ID", "")
         shell.wait_for("Wrote huntbridge.yaml")
@@ -127,7 +127,7 @@ def test_what_fails_can_be_kept_and_secrets_are_taken_from_the_environment(world
 
 def test_an_interview_that_is_interrupted_leaves_no_file(world):
     with terminal("init", *world.options[:-2], "--jira-issue-type", "Bug", env=world.environ) as shell:
-        shell.wait_for("[again]")
+        shell.wait_for("Correct this now?")
         assert "may create Bug" in shell.shown
         shell.interrupt()
         assert shell.ended() == 1
@@ -158,7 +158,12 @@ def test_a_certificate_that_this_machine_does_not_trust(world, tmp_path):
             shell.wait_for(certificate.fingerprint)
             shell.answer("Have you compared it", "y")
             shell.wait_for("the key's role is Lead Analyst")
-            for question in ("Name of the hunt", "When it runs", "Time zone of that", "What is captured"):
+            for question in (
+                "Name of the hunt",
+                "When it runs",
+                "Time zone of the schedule",
+                "What is captured",
+            ):
                 shell.answer(question, "")
             shell.wait_for("Wrote huntbridge.yaml")
             assert shell.ended() == 0, shell.shown
