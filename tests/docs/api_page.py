@@ -13,7 +13,7 @@ from tests.docs.markdown import code, prose, table
 
 def generated() -> str:
     described = document((*ENDPOINTS, *ACTIONS), "", "huntbridge")
-    parts = []
+    parts: list[str] = []
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
             parts += _operation(f"{method.upper()} {path}", operation, described["components"]["schemas"])

@@ -95,6 +95,10 @@ def test_no_page_makes_the_theme_load_a_tool_for_diagrams_or_ask_for_stars():
         assert 'data-md-component="source"' not in text
 
 
+def test_every_block_of_code_is_shown_as_one():
+    assert [page.name for page in pages() if "```" in page.read_text()] == []
+
+
 @pytest.mark.parametrize(
     "html",
     [

@@ -25,7 +25,7 @@ MAKE_IT_AGAIN = (
     "> docs/huntbridge.schema.json"
 )
 PLATFORM = "platform: {url: https://cado.example, api_key: env:API_KEY}\n"
-EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.S)
+EXAMPLES = re.findall(r"(?<!<!-- mistakes -->\n)```yaml\n(.*?)```", PAGE, re.S)
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +87,7 @@ def test_an_editor_marks_mistakes(text):
 
 
 def test_the_mistakes_are_shown_as_they_are(folder: Path):
-    ((wrong, shown),) = re.findall(r"```yaml mistakes\n(.*?)```\n\n```text\n(.*?)```", PAGE, re.S)
+    ((wrong, shown),) = re.findall(r"<!-- mistakes -->\n```yaml\n(.*?)```\n\n```text\n(.*?)```", PAGE, re.S)
     (folder / "huntbridge.yaml").write_text(wrong)
     with pytest.raises(ConfigError) as caught:
         load(None, {})
