@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from pathlib import PurePath
 
 import click
 
@@ -20,17 +19,27 @@ _ELLIPSIS = ("…", "...")
 
 def commands_in(script: str) -> Iterator[list[str]]:
     """The arguments of each call of huntbridge in a block of shell, whatever runs it."""
-    for line in script.replace("\\\n", " ").splitlines():
+    for line in joined(script).splitlines():
         for part in _ENDS.split(_COMMENT.sub("", line)) if "huntbridge" in line else ():
             yield from _call(part.strip())
+
+
+def joined(script: str) -> str:
+    """With each command on one line."""
+    return script.replace("\\\n", " ")
 
 
 def _call(text: str) -> Iterator[list[str]]:
     words = shlex.split(text)
     program = next((word for word in words if word != "sudo" and "=" not in word), "")
-    places = [at for at, word in enumerate(words) if PurePath(word).name == "huntbridge"]
-    if places and program not in _OTHERS and words[places[-1] + 1 :]:
-        yield words[places[-1] + 1 :]
+    places = [at for at, word in enumerate(words) if word == "huntbridge" or word.endswith("/bin/huntbridge")]
+    if not places or program in _OTHERS:
+        return
+    arguments = words[places[0] + 1 :]
+    if arguments[:1] == ["huntbridge"]:  # the command in the container of this name
+        del arguments[0]
+    if arguments:
+        yield arguments
 
 
 def mistake(arguments: list[str], *, whole: bool = True) -> str | None:

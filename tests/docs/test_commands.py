@@ -8,11 +8,12 @@ import shlex
 import pytest
 
 from tests.docs.blocks import Block, blocks, inline
-from tests.docs.shown_commands import commands_in, mistake
+from tests.docs.shown_commands import commands_in, joined, mistake
 from tests.docs.texts import ROOT
 
 SHELL = [block for block in blocks("sh", "bash") if "huntbridge" in block.text]
-TYPED = re.compile(r"^(?:\$ )?(huntbridge .*)", re.M)  # in a block that shows what a command prints
+# A command above what it prints, or an example in a help text. [OPTIONS] says how a command is called.
+TYPED = re.compile(r"^(?:\$ |[A-Z].*[:?] +)?(huntbridge (?!.*\[OPTIONS\]).*)", re.M)
 SHOWN = [block for block in blocks("text", "") if TYPED.search(block.text)]
 INLINE = sorted({code for _, code in inline() if code.startswith("huntbridge ")})
 TARGET = re.compile(r"\bmake ((?:[a-z][\w-]*)(?: [a-z][\w-]*)*)")
@@ -24,8 +25,8 @@ def test_the_commands_of_a_block(block: Block):
 
 
 @pytest.mark.parametrize("block", SHOWN, ids=str)
-def test_a_command_above_what_it_prints(block: Block):
-    calls = [call for line in TYPED.findall(block.text) for call in commands_in(line)]
+def test_a_command_in_an_example(block: Block):
+    calls = [call for line in TYPED.findall(joined(block.text)) for call in commands_in(line)]
     assert [(call, wrong) for call in calls if (wrong := mistake(call, whole=False))] == []
 
 
