@@ -14,14 +14,6 @@ BEING_REWRITTEN = {
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "README.md",
-    "docs/architecture.md",
-    "docs/decisions/08-two-sides-one-contract.md",
-    "docs/decisions/10-small-http-client.md",
-    "docs/decisions/11-pointers-instead-of-gsis.md",
-    "docs/decisions/12-one-writer.md",
-    "docs/performance.md",
-    "docs/reliability.md",
-    "docs/targets.md",
 }
 PAGES = {str(page.relative_to(texts.ROOT)): page for page in texts.pages()}
 HARD_WORDS = "Subsequent examination demonstrates continued applicability. " * 20
