@@ -66,6 +66,12 @@ class Machine:
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(timeout=60) == 0
 
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout
+        self.process.stdout.close()
+
     @property
     def log(self) -> Path:
         return self.folder / "serve.log"
@@ -92,10 +98,7 @@ def machine(tmp_path, slacks):
     made = Machine(tmp_path, *(slack.url for slack in slacks))
     made.start()
     yield made
-    made.process.kill()
-    made.process.wait()
-    assert made.process.stdout
-    made.process.stdout.close()
+    made.end()
 
 
 def test_diff_and_reload_change_destination_and_token_and_keep_what_cannot_be_used_away(machine, slacks):
