@@ -39,6 +39,7 @@ from shared.models.event_kinds import (
 from shared.models.events import Event
 from shared.models.holds import Hold
 from shared.models.judgements import Judgement
+from shared.models.occurrences import occurrences
 from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import Queue
@@ -121,10 +122,17 @@ class CaseLifecycle:
         asked = [case.issue_in] if case.issue_in in self._destinations.trackers else []
         names = list(union(names, asked))
         if reopened:
+            self._forget_what_was_judged(alarm, reopened)
             audit.decided(self._store, alarm.case_key, reopened)
             others = [name for name in case.told if name not in names]
             self._announce(alarm.case_key, case, reopened, others)
         return names
+
+    def _forget_what_was_judged(self, alarm: Alarm, reopened: CaseDecision) -> None:
+        """The case may have been closed after the alarm was ruled on, so that the ruling reopened nothing."""
+        if reopened.closed and (system := system_of(alarm)):
+            marks = [each.fingerprint for each in occurrences(alarm.findings)]
+            self._ledger.findings.judged(system.lasting, alarm.case_key, reopened.closed.at, marks)
 
     def told(self, case_key: str, destination: str) -> None:
         """Record that a destination was told of a case whose alarms were held for it. From now on it is told

@@ -7,7 +7,7 @@ decides whether people are told, and in which case. It reads and writes nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -156,6 +156,17 @@ class SystemFindings:
     def told_in(self, case: str) -> dict[str, SystemFinding]:
         """The findings that were told last in the case with this key, by fingerprint."""
         return {mark: finding for mark, finding in self.findings.items() if finding.case == case}
+
+    def judged(self, case: str, at: datetime, but: Collection[str] = ()) -> SystemFindings:
+        """The document after the case was closed at this moment and has been reopened. What was told there
+        until then was judged, and is told once more if it comes back. `but`: the fingerprints of what
+        reopened the case."""
+        judged = {
+            mark: replace(finding, case="")
+            for mark, finding in self.told_in(case).items()
+            if mark not in but and (finding.told_at is None or finding.told_at <= at)
+        }
+        return replace(self, findings={**self.findings, **judged}) if judged else self
 
 
 @dataclass(frozen=True)

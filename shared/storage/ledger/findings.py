@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import datetime
 
 from shared.models.codec import dump_short, load
 from shared.models.judgements import Judgement
@@ -40,6 +41,14 @@ class Findings:
         return self._store.put(
             kinds.SYSTEM_FINDINGS, lasting, "-", dump_short(findings), expect=version, durable=False
         )
+
+    def judged(self, lasting: str, case: str, at: datetime, but: Collection[str]) -> None:
+        """Record that a closed case was reopened, as `SystemFindings.judged` says. Again changes nothing."""
+        while True:
+            before, version = self.read(lasting)
+            after = before.judged(case, at, but)
+            if after == before or self.save(lasting, after, version):
+                return
 
     def save_quiet(self, hunt_id: str, lasting: str, judgement: Judgement) -> None:
         """Record which findings of a system a hunt found, and people were not told of. Again changes
