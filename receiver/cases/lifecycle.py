@@ -131,8 +131,8 @@ class CaseLifecycle:
     def _forget_what_was_judged(self, alarm: Alarm, reopened: CaseDecision) -> None:
         """The case may have been closed after the alarm was ruled on, so that the ruling reopened nothing."""
         if reopened.closed and (system := system_of(alarm)):
-            marks = [each.fingerprint for each in occurrences(alarm.findings)]
-            self._ledger.findings.judged(system.lasting, alarm.case_key, reopened.closed.at, marks)
+            told = occurrences(alarm.findings)
+            self._ledger.findings.judged(system.lasting, alarm.case_key, reopened.closed.at, told)
 
     def told(self, case_key: str, destination: str) -> None:
         """Record that a destination was told of a case whose alarms were held for it. From now on it is told

@@ -7,7 +7,7 @@ decides whether people are told, and in which case. It reads and writes nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -157,16 +157,20 @@ class SystemFindings:
         """The findings that were told last in the case with this key, by fingerprint."""
         return {mark: finding for mark, finding in self.findings.items() if finding.case == case}
 
-    def judged(self, case: str, at: datetime, but: Collection[str] = ()) -> SystemFindings:
-        """The document after the case was closed at this moment and has been reopened. What was told there
-        until then was judged, and is told once more if it comes back. `but`: the fingerprints of what
-        reopened the case."""
-        judged = {
-            mark: replace(finding, case="")
-            for mark, finding in self.told_in(case).items()
-            if mark not in but and (finding.told_at is None or finding.told_at <= at)
-        }
-        return replace(self, findings={**self.findings, **judged}) if judged else self
+    def judged(self, case: str, at: datetime, again: Sequence[Occurrence]) -> SystemFindings:
+        """The document after the case was closed at this moment and an alarm has reopened it. What was told
+        there until then was judged, and is told once more if it comes back. `again`: what the alarm told."""
+        told = {each.fingerprint: each for each in again}
+        findings = dict(self.findings)
+        for mark, finding in self.told_in(case).items():
+            if finding.told_at is not None and finding.told_at > at:
+                continue
+            if mark in told:
+                now = told[mark]
+                findings[mark] = replace(finding, told_severity=now.severity, told_count=now.count)
+            else:
+                findings[mark] = replace(finding, case="")
+        return replace(self, findings=findings)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from shared.models.codec import dump_short, load
 from shared.models.judgements import Judgement
+from shared.models.occurrences import Occurrence
 from shared.models.quiet_findings import MOST_NAMED, Quiet
 from shared.models.system_findings import Status, SystemFindings
 from shared.models.systems import System
@@ -42,11 +43,11 @@ class Findings:
             kinds.SYSTEM_FINDINGS, lasting, "-", dump_short(findings), expect=version, durable=False
         )
 
-    def judged(self, lasting: str, case: str, at: datetime, but: Collection[str]) -> None:
+    def judged(self, lasting: str, case: str, at: datetime, again: Sequence[Occurrence]) -> None:
         """Record that a closed case was reopened, as `SystemFindings.judged` says. Again changes nothing."""
         while True:
             before, version = self.read(lasting)
-            after = before.judged(case, at, but)
+            after = before.judged(case, at, again)
             if after == before or self.save(lasting, after, version):
                 return
 

@@ -315,8 +315,11 @@ def test_two_mutes_cover_a_finding_together(script: Script) -> None:
 
 
 @pytest.mark.parametrize("calls", [28, 32, 36, 40])
-def test_a_case_closed_between_the_ruling_and_the_message(script: Script, calls: int) -> None:
+@pytest.mark.parametrize("with_it", [(), (scanner(content="b"),)], ids=["absent", "harmless"])
+def test_a_case_closed_between_the_ruling_and_the_message(
+    script: Script, calls: int, with_it: tuple[Planted, ...]
+) -> None:
     """The alarm reopens the case. What was judged when it was closed is told once more if it changes."""
     assert script.found(scanner(malicious=True, content="b")) == 1
-    assert script.found(LOG, fuse=(calls, "close")) >= 1
+    assert script.found(*with_it, LOG, fuse=(calls, "close")) >= 1
     assert script.found(scanner(malicious=True)) == 1
