@@ -12,6 +12,7 @@ import argparse
 import json
 import logging
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -115,7 +116,7 @@ class Known(Enricher):
 
 
 class World:
-    def __init__(self, folder: Path, *, known: bool) -> None:
+    def __init__(self, folder: Path, *, known: bool, keep: Mapping[str, str] = {}) -> None:
         self.moment, self.path = START, folder / DATABASE
         self.database = Database(self.path)
         self.database._levels = dict.fromkeys((True, False), "OFF")  # it need not survive a power cut
@@ -123,9 +124,10 @@ class World:
         def seconds() -> float:
             return self.moment.timestamp()
 
+        config = Config.model_validate(CONFIG | {"keep": keep})
         self.runtime = Runtime(
-            config=Config.model_validate(CONFIG),
-            store=SqliteStore(self.database, seconds),
+            config=config,
+            store=SqliteStore(self.database, seconds, config.keep.days),
             captures=SqliteQueue(self.database, "captures", seconds),
             events=SqliteQueue(self.database, "events", seconds),
             deliveries=SqliteQueue(self.database, "deliveries", seconds),
@@ -175,10 +177,18 @@ class Stored:
         return self.bytes / self.alarms
 
 
-def year(*, known: bool = False, closed: bool = True, days: int = 365, each: int = 10) -> Stored:
-    """What is stored after `days` days with `each` alarms a day."""
+def year(
+    *,
+    known: bool = False,
+    closed: bool = True,
+    days: int = 365,
+    each: int = 10,
+    keep: Mapping[str, str] = {},
+) -> Stored:
+    """What is stored after `days` days with `each` alarms a day. `keep`: that section of the
+    configuration."""
     with tempfile.TemporaryDirectory(prefix="huntbridge-bench-") as made:
-        world = World(Path(made), known=known)
+        world = World(Path(made), known=known, keep=keep)
         for number in range(days):
             world.day(1 + number * each, each, closed=closed)
         rows = world.database.read("SELECT kind, count(*) FROM documents GROUP BY kind ORDER BY 2 DESC", ())
