@@ -110,9 +110,10 @@ class Plan:
     kills: tuple[float, ...]  # of serve
     web_kills: tuple[float, ...]  # of its web process alone
     seconds: float
+    restores: tuple[float, ...] = ()  # when serve is killed and a backup is restored
 
 
-def make_plan(rng: random.Random, *, alarms: int, kills: int, seconds: float) -> Plan:
+def make_plan(rng: random.Random, *, alarms: int, kills: int, seconds: float, restores: int = 0) -> Plan:
     weights = sum(phase.weight for phase in PHASES)
     loads = sum(phase.load for phase in PHASES)
     begin, begins = 0.0, []
@@ -135,6 +136,7 @@ def make_plan(rng: random.Random, *, alarms: int, kills: int, seconds: float) ->
         tuple(sorted(rng.uniform(1.0, seconds) for _ in range(kills))),
         tuple(sorted(rng.uniform(1.0, seconds) for _ in range(kills // 2))),
         seconds,
+        tuple(seconds * (number + 1) / (restores + 1) for number in range(restores)),
     )
 
 

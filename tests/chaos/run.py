@@ -3,7 +3,7 @@
 A schedule made from a seed goes in: alarms on a simulated platform, webhooks about them, kills, and what goes
 wrong at Slack, Teams and Jira. What comes out is counted at the tools, from the messages that they accepted,
 and never from what huntbridge says of itself. Ends with 1 where an alarm was lost, a repeat was not marked,
-or more than ten were repeated. It speaks to this machine alone.
+or more than ten were repeated. With `--restores`, a backup is restored after some of the kills. It speaks to this machine alone.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ SENDERS = 8
 # Of ten thousand alarms. A short run meets the same faults and is held to the same number: a thousandth of
 # its few messages would be less than a single kill may cost.
 MOST_REPEATED = 10
+BACKED_UP_BEFORE = 8.0  # seconds between a backup and the kill after which it is restored
+IN_A_DIGEST = "(may be a repeat)"
 # Each alarm is known by its evidence. The path of its finding spells it in letters: a short message names
 # the path alone.
 _EVIDENCE = re.compile(r"\b7\d{8}\b")
@@ -236,7 +238,8 @@ def count(world: World) -> dict[tuple[int, str], list[Told]]:
     for tool, message in world.messages():
         text = json.dumps(message.body)
         update = frozenset(_EVENT.findall(text)) if UPDATE in text else frozenset()
-        told = Told(message.at.timestamp(), REPEAT in text, _RECOVERED in text, update)
+        marked = REPEAT in text or IN_A_DIGEST in text
+        told = Told(message.at.timestamp(), marked, _RECOVERED in text, update)
         sites = (site.translate(_FROM_LETTERS) for site in _SITE.findall(text))
         for evidence in {int(number) for number in (*_EVIDENCE.findall(text), *sites)}:
             found[evidence, tool].append(told)
@@ -312,8 +315,10 @@ def line(
     )
 
 
-def play(plan: Plan, world: World, serve: Serve, sender: Sender, say: Callable[[str], None]) -> float:
-    """Let it all happen; returns when (Unix seconds) it began."""
+def play(
+    plan: Plan, world: World, serve: Serve, sender: Sender, backup: Path, say: Callable[[str], None]
+) -> float:
+    """Let it all happen; returns when (Unix seconds) it began. `backup`: the file of the newest one."""
     began, zero = time.time(), time.monotonic()
 
     def enter(phase: Phase) -> None:
@@ -335,6 +340,9 @@ def play(plan: Plan, world: World, serve: Serve, sender: Sender, say: Callable[[
     def kill_all() -> None:
         kills = [(moment, serve.kill_and_start) for moment in plan.kills]
         kills += [(moment, serve.kill_web_process) for moment in plan.web_kills]
+        for moment in plan.restores:
+            kills.append((moment - BACKED_UP_BEFORE, partial(serve.back_up, backup)))
+            kills.append((moment, partial(serve.kill_restore_and_start, backup)))
         for moment, kill in sorted(kills, key=itemgetter(0)):
             _sleep_until(zero + moment)
             kill()
@@ -383,7 +391,13 @@ def folder(keep: str) -> Iterator[Path]:
 
 def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
     rng = random.Random(options.seed)
-    plan = make_plan(rng, alarms=options.alarms, kills=options.kills, seconds=options.seconds)
+    plan = make_plan(
+        rng,
+        alarms=options.alarms,
+        kills=options.kills,
+        seconds=options.seconds,
+        restores=options.restores,
+    )
     began = time.monotonic()
     with folder(options.keep) as place, ExitStack() as stack:
         world = World(stack, random.Random(options.seed + 1), options.fail_share)
@@ -395,7 +409,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         while not any(request.path == "/api/v3/projects" for request in world.platform.requests):
             time.sleep(0.1)  # what `follow` finds at its first look is no news
         sender = Sender(serve.url, {alarm.evidence: alarm for alarm in plan.alarms})
-        start = play(plan, world, serve, sender, say)
+        start = play(plan, world, serve, sender, place / "backup.db", say)
         world.heal()
         drain(plan, world, serve, began + options.within, say)
         got = count(world)
@@ -413,6 +427,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         "fail_share": options.fail_share,
         "kills": serve.kills,
         "web_kills": serve.web_kills,
+        "restores": serve.restores,
         "seconds": round(time.monotonic() - began),
         "total": asdict(total),
         "phases": [asdict(one) for one in lines],
@@ -430,17 +445,21 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
             for (evidence, tool), told in got.items()
             if not all(one.marked for one in repeats_of(told))
         )[:50],
-        "failures": failures(total, serve, stopped, code, leased, dead),
+        "failures": failures(total, serve, stopped, code, leased, dead, options.restores),
     }
 
 
-def failures(total: Line, serve: Serve, stopped: float, code: int, leased: int, dead: list[str]) -> list[str]:
+def failures(
+    total: Line, serve: Serve, stopped: float, code: int, leased: int, dead: list[str], restores: int
+) -> list[str]:
     found = []
     if total.lost:
         found.append(f"{total.lost} messages were lost")
     if total.repeated > total.marked:
         found.append(f"{total.repeated - total.marked} repeats were not marked")
-    if total.repeated > MOST_REPEATED:
+    if serve.restores != restores:
+        found.append(f"only {serve.restores} of {restores} backups were restored")
+    if total.repeated > MOST_REPEATED and not restores:
         found.append(f"{total.repeated} of {total.expected} messages were repeated")
     if serve.crashes:
         found.append(f"serve ended by itself {serve.crashes} times")
@@ -519,6 +538,13 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--kills", type=int, help="kill -9 of serve [50], and half as many of its web process"
     )
+    parser.add_argument(
+        "--restores",
+        type=int,
+        default=0,
+        help="kills after which a backup of some seconds before is restored [0]; any number of messages may "
+        "then be repeated",
+    )
     parser.add_argument("--seconds", type=float, help="in which they are sent [660; with --fail-share 540]")
     parser.add_argument("--within", type=float, help="seconds until all must have arrived [870]")
     parser.add_argument("--fail-share", type=float, default=0.0, help="of all requests to each tool")
@@ -545,7 +571,8 @@ def main() -> int:
     else:
         print(table(result))
         print(f"\nseed {result['seed']}, {result['kills']} kills of serve,", end=" ")
-        print(f"{result['web_kills']} of its web process, {result['seconds']} s;", end=" ")
+        print(f"{result['web_kills']} of its web process, {result['restores']} restores,", end=" ")
+        print(f"{result['seconds']} s;", end=" ")
         print(f"SIGTERM took {result['stop']['seconds']} s")
         for name in ("failures", "missing", "unmarked", "dead"):
             if result[name]:

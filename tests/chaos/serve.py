@@ -18,7 +18,7 @@ class Serve:
 
     def __init__(self, environ: dict[str, str], folder: Path, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}/webhooks/cado"
-        self.kills = self.web_kills = self.crashes = 0
+        self.kills = self.web_kills = self.crashes = self.restores = 0
         self.orphans: list[int] = []  # web processes that outlived their parents
         self._environ, self._log, self._port = environ, folder / "serve.log", port
         self._process: subprocess.Popen[bytes] | None = None
@@ -39,7 +39,29 @@ class Serve:
                 raise SystemExit(f"huntbridge serve does not run:\n{self._log.read_text()[-3000:]}")
             time.sleep(0.1)
 
+    def back_up(self, to: Path) -> None:
+        """While it runs. Only the newest backup is kept."""
+        to.unlink(missing_ok=True)
+        self._command("backup", str(to))
+
+    def kill_restore_and_start(self, backup: Path) -> None:
+        self._kill()
+        self._command("restore", str(backup), "--replace")
+        self.restores += 1
+        self.start()
+
+    def _command(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "cli.main", *arguments]
+        with self._log.open("ab") as log:
+            subprocess.run(
+                command, env=self._environ, stdout=log, stderr=subprocess.STDOUT, check=True, timeout=60
+            )
+
     def kill_and_start(self) -> None:
+        self._kill()
+        self.start()
+
+    def _kill(self) -> None:
         assert self._process is not None
         self.crashes += self._process.poll() is not None
         children = self._children()
@@ -47,7 +69,6 @@ class Serve:
         self._process.wait()
         self.kills += 1
         self.orphans += [child for child in children if not _ends(child)]
-        self.start()
 
     def kill_web_process(self) -> None:
         """`serve` itself lives on, and starts its web process again."""
