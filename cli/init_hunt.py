@@ -66,7 +66,8 @@ def ask_hunt(ask: Interview, draft: Draft) -> None:
         if ask.given("region", "hunt", *_WHEN):
             raise Misused("--tag or --instance is missing: the options of a hunt name no system")
         return
-    seen = _look(ask, draft)
+    is_named = ask.given("instance") or (ask.given("tag") and ask.given("region"))
+    seen = Seen({}) if is_named else _look(ask, draft)
     while True:
         targets = _targets(ask, seen)
         if not targets:
@@ -92,18 +93,18 @@ def _look(ask: Interview, draft: Draft) -> Seen:
     while True:
         seen: dict[str, list[Instance]] = {}
         click.echo("Looking at AWS …")
-        if ask.accepts(_instances(draft, seen, needed=not ask.given("instance"))):
+        if ask.accepts(_instances(draft, seen)):
             return Seen(seen)
 
 
-def _instances(draft: Draft, seen: dict[str, list[Instance]], *, needed: bool) -> Iterator[CheckResult]:
+def _instances(draft: Draft, seen: dict[str, list[Instance]]) -> Iterator[CheckResult]:
+    """Fills `seen`. A region that refuses to answer is only a warning if others answer."""
     runtime = draft.runtime()
     fleet = runtime.make_fleet(read_timeout=10, retries=1)
     try:
         regions = fleet.regions("")
     except InstanceError as error:
-        text = f"{error}; set AWS_PROFILE, AWS_ACCESS_KEY_ID or a role of this machine"
-        yield failed("AWS", text) if needed else CheckResult("AWS", True, text, warning=True)
+        yield failed("AWS", f"{error}; set AWS_PROFILE, AWS_ACCESS_KEY_ID or a role of this machine")
         return
     with ParallelCalls(runtime.now, _BUDGET) as calls:
         answers, refused = calls.each(lambda region: fleet.instances("", region), regions)

@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.init_yaml import document
+from demo.jira.simulation import Jira
+from demo.serving import serving
 from tests.cli.init_world import INSTANCE, init_world, loaded
 
 
@@ -258,6 +260,33 @@ _VALUES = st.recursive(
 @given(st.dictionaries(_KEYS, _VALUES, min_size=1, max_size=4))
 def test_what_is_written_as_yaml_is_read_as_it_was(data):
     assert yaml.safe_load(document(data, "huntbridge.env", {})) == data
+
+
+def test_every_page_of_the_channels_is_read_and_a_scope_may_be_missing(world):
+    at = world.options.index("--slack-channel")
+    options = [*world.options[:at], *world.options[at + 2 :]]
+    world.slack.page = 1
+    world.slack.scopes.remove("groups:read")
+    result = world(*options)
+    assert "there are: C0123456789 (#soc), C0987654321 (#general)" in result.stderr
+    world.slack.scopes.remove("channels:read")
+    result = world(*options)
+    assert "Slack does not list its channels: " in result.output
+    assert (result.exit_code, "--slack-channel is missing\n" in result.stderr) == (2, True)
+    assert world(*options, "--slack-channel", "C0123456789").exit_code == 0
+
+
+def test_jira_data_center(world):
+    at = world.options.index("--jira-url")
+    jira = Jira(datacenter=True)
+    with serving(jira.app) as url:
+        options = [*world.options[:at], "--jira-url", url, "--jira-token", "env:JIRA"]
+        result = world(*options)
+        assert result.exit_code == 2
+        assert "--jira-project is missing; there are: SEC (Security)" in result.stderr
+        result = world(*options, "--jira-project", "SEC")
+        assert result.exit_code == 0, result.output
+    assert "Jira Data Center: huntbridge may create Incident in project SEC" in result.output
 
 
 @pytest.mark.slow  # a serve of its own
