@@ -92,7 +92,7 @@ class _Work:
     lane: _Lane
     item: Item
     run: Any  # the greenlet
-    until: float  # by `time.monotonic`: when its lease ends
+    until: float  # by `time.monotonic`: when its lease ends, or that of an attempt that hung
     wait_ends: float = math.inf  # by `time.monotonic`
 
 
@@ -128,7 +128,7 @@ class Core:
         self._messages: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._in_work: dict[Any, _Work] = {}  # by greenlet
         self._ready: dict[_Work, None] = {}
-        self._took_part: set[_Work] = set()  # in this round
+        self._took_part: dict[_Work, None] = {}  # in this round, in order
         self._lost: list[_Work] = []  # whose items are to be handed back
         self._handing_back = 0  # how many of these this round hands back
         self._calls: list[tuple[_Work, Callable[[], None]]] = []  # that begin after the commit
@@ -315,14 +315,35 @@ class Core:
 
     def _begin(self, lane: _Lane, item: Item) -> None:
         workers = lane.workers
-        work = _Work(lane, item, None, time.monotonic() + workers.lease)
+        until = time.monotonic() + workers.lease
+        if item.claims > 1:
+            until = min([until, *self._end_earlier(workers, item)])
+        work = _Work(lane, item, None, until)
         work.run = greenlet(partial(self._work, work))
         lane.free -= 1
         self._in_work[work.run] = work
         self._switch_to(work)
 
+    def _end_earlier(self, workers: Workers, item: Item) -> list[float]:
+        """End the handler that has this item in work after its lease, such as when the machine was suspended,
+        as if the process had been killed: two at once could contradict each other. Returns when its lease
+        ended, so that `late` knows of an item that hangs at every attempt."""
+        same = [
+            work
+            for work in self._in_work.values()
+            if work.item.id == item.id and work.lane.workers is workers
+        ]
+        for work in same:
+            work.run.throw(GreenletExit)
+        self._forget_calls()
+        return [work.until for work in same]
+
+    def _forget_calls(self) -> None:
+        """Do not begin the calls of handlers that have ended."""
+        self._calls = [(work, call) for work, call in self._calls if work.run in self._in_work]
+
     def _switch_to(self, work: _Work) -> None:
-        self._took_part.add(work)
+        self._took_part[work] = None
         work.run.switch()
 
     def _work(self, work: _Work) -> None:
@@ -349,5 +370,5 @@ class Core:
         for work in self._took_part:
             if work.run in self._in_work:
                 work.run.throw(GreenletExit)
-        self._calls = [(work, call) for work, call in self._calls if work.run in self._in_work]
+        self._forget_calls()
         self._lost += self._took_part

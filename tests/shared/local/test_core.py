@@ -263,6 +263,38 @@ def test_an_outcome_that_is_not_committed_has_its_item_tried_again(machine, brok
     assert machine.committed("sent")
 
 
+def test_an_item_whose_lease_ran_out_is_in_work_only_once(machine):
+    """As after a machine was suspended: both attempts would decide about the same event."""
+    passed = [0.0]  # seconds for which the machine was suspended
+    machine.queue._now = lambda: time.time() + passed[0]
+    released, answered = threading.Event(), threading.Event()
+    ended: list[int] = []
+    until: list[float] = []
+
+    def call() -> None:
+        released.wait(WITHIN)
+        answered.set()
+
+    def handle(item: Item) -> Verdict:
+        until.append(machine.core.current.until)
+        if item.id == "slow" and item.claims == 1:
+            machine.core.outside(call)
+        ended.append(item.claims)
+        return Done()
+
+    machine.queue.put(b"x", id="slow")
+    machine.start(handle)
+    eventually(lambda: machine.queue.depth().leased == 1)
+    passed[0] = 120.0
+    eventually(lambda: machine.queue.depth().living == 0)
+    released.set()
+    assert answered.wait(WITHIN)
+    machine.queue.put(b"x", id="last")
+    eventually(lambda: machine.queue.depth().living == 0)
+    assert ended == [2, 1]
+    assert until[0] == until[1] < until[2]  # an item that hangs at every attempt counts as late
+
+
 def test_a_failed_round_leaves_alone_the_items_that_took_no_part(machine, broken):
     released = threading.Event()
     ended: list[str] = []
