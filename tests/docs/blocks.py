@@ -42,7 +42,11 @@ def of(page: str, text: str) -> Iterator[Block]:
 
 def inline() -> list[tuple[str, str]]:
     """The page, and what it marks as code, outside of blocks."""
-    return [(name, code) for name, text in _pages() for code in _INLINE.findall(_BLOCK.sub("", text))]
+    return [(name, code) for name, text in _pages() for code in _INLINE.findall(without_blocks(text))]
+
+
+def without_blocks(text: str) -> str:
+    return _BLOCK.sub("", text)
 
 
 def _pages() -> Iterator[tuple[str, str]]:
