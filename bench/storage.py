@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from receiver.assemble import case_decisions, handlers
 from receiver.destinations.contract import CaseRef, Check, Delivered, Outcome, Traits
@@ -202,7 +203,7 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=10, help="alarms a day")
     options = parser.parse_args()
     logging.disable()  # a log line for each alarm says nothing here
-    years = {
+    years: dict[str, dict[str, Any]] = {
         "no case is closed": {"closed": False},
         "cases are closed": {"closed": True},
         "cases are closed, and everything is known": {"closed": True, "known": True},

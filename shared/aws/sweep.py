@@ -41,8 +41,8 @@ class AwsSweep(Sweep):
                 yield StoredItem(name, item.id, item.body, item.died_at.timestamp())
 
     def delete(self, keys: Collection[Key], items: Collection[StoredItem]) -> None:
-        for each in keys:
-            self._store.delete(*each)
+        for kind, group, name in keys:
+            self._store.delete(kind, group, name)
         for name, queue in self._queues.items():
             queue.discard([item.id for item in items if item.queue == name])
 

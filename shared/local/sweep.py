@@ -36,8 +36,8 @@ class SqliteSweep(Sweep):
             yield from _items(self._db.read)
 
     def delete(self, keys: Collection[Key], items: Collection[StoredItem]) -> None:
-        for key in keys:
-            self._store.delete(*key)
+        for kind, group, name in keys:
+            self._store.delete(kind, group, name)
 
         def change(db: sqlite3.Connection) -> None:
             for item in items:

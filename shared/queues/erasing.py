@@ -72,8 +72,9 @@ def erase(found: Found, store: Store, sweep: Sweep) -> None:
     erased until then is gone, and the rest is found again."""
     deleted = [piece.document.key for piece in found.pieces if piece.after is None]
     for piece in found.pieces:
+        kind, group, name = piece.document.key
         if piece.after is not None:
-            store.put(*piece.document.key, piece.after)
+            store.put(kind, group, name, piece.after)
     sweep.delete(deleted, found.items)
     sweep.scrub(deleted, found.selection.mentions)
 

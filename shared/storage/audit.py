@@ -1,4 +1,5 @@
-"""The audit log: who did what, when and from where. Entries are added, and never changed or deleted.
+"""The audit log: who did what, when and from where. Entries are added, and never changed, but they expire,
+and the command `erase` takes out what names an erased system.
 
 Each entry is a document of the store and a line of the log. The entries of one month share a group, so that
 the newest are found without reading all.

@@ -3,7 +3,8 @@
 A schedule made from a seed goes in: alarms on a simulated platform, webhooks about them, kills, and what goes
 wrong at Slack, Teams and Jira. What comes out is counted at the tools, from the messages that they accepted,
 and never from what huntbridge says of itself. Ends with 1 where an alarm was lost, a repeat was not marked,
-or more than ten were repeated. With `--restores`, a backup is restored after some of the kills. It speaks to this machine alone.
+or more than ten were repeated. With `--restores`, a backup is restored after some of the kills. It speaks to
+this machine alone.
 """
 
 from __future__ import annotations
