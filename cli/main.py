@@ -38,6 +38,7 @@ PLACES = {
     "audit": "cli.audit:audit",
     "backup": "cli.backup:backup",
     "restore": "cli.backup:restore",
+    "downgrade": "cli.downgrade:downgrade",
     "export": "cli.erase:export",
     "erase": "cli.erase:erase",
 }

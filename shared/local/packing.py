@@ -36,7 +36,11 @@ def pack_text(text: str) -> str | bytes:
 
 
 def unpack(packed: str | bytes) -> Body:
-    if isinstance(packed, bytes):
-        packed = zlib.decompressobj(_WINDOW, _TYPICAL).decompress(packed[len(_FIRST) :]).decode()
-    body: Body = json.loads(packed)
+    body: Body = json.loads(unpack_text(packed))
     return body
+
+
+def unpack_text(packed: str | bytes) -> str:
+    if isinstance(packed, str):
+        return packed
+    return zlib.decompressobj(_WINDOW, _TYPICAL).decompress(packed[len(_FIRST) :]).decode()

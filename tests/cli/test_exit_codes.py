@@ -75,6 +75,7 @@ COMMANDS = {
     "dead discard": "e1 --why old",
     "audit": "",
     "backup": "made.db",
+    "downgrade": "made.db",
     "restore": "huntbridge.yaml",
     "export": "--before 2026-01-01",
     "erase": "--before 2026-01-01 --yes",

@@ -11,12 +11,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from cli.main import main
 from demo.serving import serving
 from demo.slack.simulation import Slack
 from shared.hosting import runtime
@@ -103,6 +107,29 @@ def test_serve_goes_on_with_a_database(tmp_path):
         assert (delivery.state, delivery.attempts) == ("delivered", 1)
     assert made.dead_items.entries() == []
     assert backup_of(machine.data / "huntbridge.db", 4).exists()
+
+
+def content(path: Path) -> dict[str, list[str]]:
+    """The format, the tables and all rows of a database."""
+    with closing(sqlite3.connect(path)) as db:
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type='table'")]
+        made = sorted(str(sql).strip() for (sql,) in db.execute("SELECT sql FROM sqlite_master"))
+        rows = {table: sorted(map(repr, db.execute(f"SELECT * FROM {table}"))) for table in tables}
+        return rows | {"format": [str(db.execute("PRAGMA user_version").fetchone()), *made]}
+
+
+def test_the_way_back_gives_0_1_0_its_database_as_it_was(tmp_path):
+    shutil.copy(MADE / "huntbridge.db", tmp_path)
+    shutil.copy(MADE / "huntbridge.yaml", tmp_path)
+    environ = {"HUNTBRIDGE_CONFIG": str(tmp_path / "huntbridge.yaml"), "HUNTBRIDGE_DATA": str(tmp_path)}
+    result = CliRunner().invoke(main, ["downgrade", str(tmp_path / "earlier.db")], env=environ)
+    assert result.exit_code == 0, result.output
+    back, before = content(tmp_path / "earlier.db"), content(MADE / "huntbridge.db")
+    for rows in (back, before):  # the time of the queue moves on
+        rows["documents"] = [row for row in rows["documents"] if "'queue-clock'" not in row]
+    assert back == before
+    assert len(before["documents"]) > 20
+    assert all(before[table] for table in ("entries", "items", "dead"))
 
 
 def about(slack: Slack, event: str) -> bool:
