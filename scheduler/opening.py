@@ -54,10 +54,7 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, claims: int) -
             end_hunt(runtime, hunt, HuntState.FAILED, "the hunt names no system that could be used")
             return Done()
         try:
-            # What the opening and the release need to know is asked at the same time. The client keeps the
-            # version until it creates the project.
-            ahead(runtime.cado.version)
-            limit = ahead(limit)
+            limit = ahead(limit)  # needed for the release; it does not depend on the project
             project = definition.project if definition else ProjectConfig()
             project_id = runtime.cado.open_project(
                 project_name(hunt), f"huntbridge hunt {hunt.id}", users=project.users, groups=project.groups

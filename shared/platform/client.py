@@ -7,7 +7,6 @@ that have no v3.
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -75,7 +74,6 @@ class Cado:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._version: str | None = None
-        self._asking_version = threading.Lock()
         self._alarm_lists = AlarmLists(transport)
         self._reasons: dict[int, str] = {}  # of failed pipelines that were looked up; bounded
 
@@ -118,10 +116,9 @@ class Cado:
 
     def version(self) -> str:
         """Such as 2.324.0; empty if the platform does not show it, or not to the role of this key."""
-        with self._asking_version:
-            if self._version is None:
-                self._version = self._ask_version()
-            return self._version
+        if self._version is None:
+            self._version = self._ask_version()
+        return self._version
 
     # --- projects
 
