@@ -13,7 +13,7 @@ from shared.aws.dynamodb_table import Item, Table, key
 from shared.queues.ports import Queue, QueueError
 from shared.storage.kinds import KINDS
 from shared.storage.ports import Key
-from shared.storage.sweep import Document, StoredItem, Sweep
+from shared.storage.sweep import Document, StoredItem, Sweep, delete_documents
 
 _MOST_DEAD = 10_000  # items of one queue
 _INDEX = "index#"  # how the partition keys of index entries begin
@@ -41,8 +41,7 @@ class AwsSweep(Sweep):
                 yield StoredItem(name, item.id, item.body, item.died_at.timestamp())
 
     def delete(self, keys: Collection[Key], items: Collection[StoredItem]) -> None:
-        for kind, group, name in keys:
-            self._store.delete(kind, group, name)
+        delete_documents(self._store, keys)
         for name, queue in self._queues.items():
             queue.discard([item.id for item in items if item.queue == name])
 

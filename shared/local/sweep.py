@@ -12,7 +12,7 @@ from shared.local.database import Database
 from shared.local.packing import unpack
 from shared.local.store import SqliteStore
 from shared.storage.ports import Key, StoreError
-from shared.storage.sweep import Document, StoredItem, Sweep
+from shared.storage.sweep import Document, StoredItem, Sweep, delete_documents
 
 Read = Callable[[str, tuple[int, ...]], list[tuple[Any, ...]]]
 
@@ -36,8 +36,7 @@ class SqliteSweep(Sweep):
             yield from _items(self._db.read)
 
     def delete(self, keys: Collection[Key], items: Collection[StoredItem]) -> None:
-        for kind, group, name in keys:
-            self._store.delete(kind, group, name)
+        delete_documents(self._store, keys)
 
         def change(db: sqlite3.Connection) -> None:
             for item in items:

@@ -10,7 +10,7 @@ from typing import Any
 from shared.queues import items
 from shared.storage.ports import Store
 from shared.storage.selection import Piece, Selection, Selector
-from shared.storage.sweep import StoredItem, Sweep
+from shared.storage.sweep import Document, StoredItem, Sweep, replace_document
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,8 @@ def erase(found: Found, store: Store, sweep: Sweep) -> None:
     erased until then is gone, and the rest is found again."""
     deleted = [piece.document.key for piece in found.pieces if piece.after is None]
     for piece in found.pieces:
-        kind, group, name = piece.document.key
         if piece.after is not None:
-            store.put(kind, group, name, piece.after)
+            replace_document(store, Document(piece.document.key, piece.after))
     sweep.delete(deleted, found.items)
     sweep.scrub(deleted, found.selection.mentions)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from shared.storage.ports import Key
+from shared.storage.ports import Key, Store
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,18 @@ class StoredItem:
     id: str
     body: bytes
     died_at: float | None = None  # in epoch seconds; None: it is alive
+
+
+def delete_documents(store: Store, keys: Collection[Key]) -> None:
+    """Raises StoreError."""
+    for kind, group, name in keys:
+        store.delete(kind, group, name)
+
+
+def replace_document(store: Store, document: Document) -> None:
+    """Write the document, whatever is there. Raises StoreError."""
+    kind, group, name = document.key
+    store.put(kind, group, name, document.body)
 
 
 class Sweep(Protocol):
