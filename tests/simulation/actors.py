@@ -2,11 +2,13 @@
 
 An actor is a worker, a timer, a person, or the platform that calls a webhook. It runs until it reaches a
 pause: each call of the store, of a queue and of anything outside. There another actor may go on, and a fault
-may happen. All choices are drawn from one seed.
+may happen. All choices are drawn from one seed. An actor may have greenlets of its own, as the core has one
+for each item: all of them pause together.
 """
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -66,6 +68,7 @@ class Actor:
         self.name, self.process, self._call = name, process, call
         self.wakes_at = 0.0
         self.greenlet = greenlet(self._run, parent)
+        self.at = self.greenlet  # which of its greenlets goes on when its turn comes
         self.result: Any = None
         self.error: BaseException | None = None
 
@@ -77,7 +80,7 @@ class Actor:
         """End it where it stands, with what its code does at its end."""
         self.error = Killed()
         if self.greenlet:  # it has begun
-            self.greenlet.throw(self.error)
+            self.at.throw(self.error)
 
     def _run(self) -> None:
         try:
@@ -124,28 +127,36 @@ class Actors:
         if actor is None:
             self._clock.true += seconds
             return
+        if not actor.process.alive:
+            raise Killed
         actor.wakes_at = self._clock.true + seconds
         self._switch(actor)
 
+    def wake(self, actor: Actor) -> None:
+        """End the sleep of an actor."""
+        actor.wakes_at = min(actor.wakes_at, self._clock.true)
+
     def _switch(self, actor: Actor) -> None:
+        actor.at = getcurrent()
         self._main.switch()
         if not actor.process.alive:
             raise Killed
 
     def ready(self) -> list[Actor]:
-        return [actor for actor in self.all if actor.wakes_at <= self._clock.true]
+        return [actor for actor in self.all if actor.process.alive and actor.wakes_at <= self._clock.true]
 
     def wakes_at(self) -> float | None:
-        return min((actor.wakes_at for actor in self.all), default=None)
+        """When an actor goes on; None if none does by itself."""
+        return min((actor.wakes_at for actor in self.all if actor.wakes_at < math.inf), default=None)
 
     def resume(self, actor: Actor) -> None:
         """Let an actor go on until its next pause at which it hands over."""
         self._running, self._trace.actor = actor, actor.name
         try:
-            actor.greenlet.switch()
+            actor.at.switch()
         finally:
             self._running, self._trace.actor = None, ""
-        self._bury()
+        self.bury()
         if isinstance(actor.error, Exception) and not isinstance(actor.error, _FORESEEN):
             raise actor.error
 
@@ -157,18 +168,20 @@ class Actors:
     def end(self) -> None:
         """Nothing goes on."""
         self.kill_all()
-        self._bury()
+        self.bury()
 
     def kill_all(self) -> None:
         self.kill(*(actor.process for actor in self.all))
 
-    def _bury(self) -> None:
-        for actor in [each for each in self.all if not each.process.alive and not each.done]:
-            self._running = actor
-            try:
-                actor.end()
-            finally:
-                self._running = None
+    def bury(self) -> None:
+        """End the actors of the processes that are gone."""
+        while dead := [each for each in self.all if not each.process.alive and not each.done]:
+            for actor in dead:
+                self._running = actor
+                try:
+                    actor.end()
+                finally:
+                    self._running = None
         self.all = [actor for actor in self.all if not actor.done]
 
     def pausing(self, target: object, *names: str, also: str = "") -> None:
@@ -201,12 +214,14 @@ class Lock:
     """A lock that an actor waits for at a pause, so that it never stops the only thread."""
 
     def __init__(self, actors: Actors) -> None:
-        self._actors, self._held = actors, False
+        self._actors, self._holder = actors, list[Actor | None]()
 
     def __enter__(self) -> None:
-        while self._held:
+        while self._holder:
+            if self._holder[0] is self._actors.running:
+                raise RuntimeError("this thread waits for a lock that it holds itself")
             self._actors.sleep(0.01)
-        self._held = True
+        self._holder.append(self._actors.running)
 
     def __exit__(self, *_: object) -> None:
-        self._held = False
+        self._holder.clear()

@@ -14,6 +14,7 @@ import sqlite3
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -26,9 +27,13 @@ _current: Disk | None = None
 
 class Disk:
     def __init__(self, folder: Path, rng: random.Random) -> None:
-        self._folder, self._rng, self._generation = folder, rng, 0
+        self._folder, self._rng, self.generation = folder, rng, 0
         self.before_commit: Callable[[], None] = lambda: None
         self.after_commit: Callable[[], None] = lambda: None
+        self.before_begin: Callable[[], None] = lambda: None  # of a transaction; may raise sqlite3.Error
+        # Before a statement that writes. May raise sqlite3.Error, and undo the transaction.
+        self.before_change: Callable[[Connection], None] = lambda connection: None
+        self.before_write: Callable[[int], int] = lambda size: size  # how much of it a segment takes
         self.after_write: Callable[[], None] = lambda: None  # before the sync of a segment; may raise OSError
         self._synced = (b"", 0)  # the log's salt and its frames at the last sync
         self._segments: dict[str, int] = {}  # the bytes of each segment of the inbox that are synced
@@ -41,14 +46,19 @@ class Disk:
         return self._path()
 
     def _path(self) -> Path:
-        return self._folder / str(self._generation) / "huntbridge.db"
+        return self._folder / str(self.generation) / "huntbridge.db"
 
     @property
     def inbox(self) -> Path:
         return self.path.with_name("inbox")
 
+    def write(self, file: int, data: bytes, run: Callable[[bytes], int]) -> int:
+        """A segment of the inbox is written."""
+        return run(data[: self.before_write(len(data))])
+
     def sync(self, file: int, run: Callable[[], Any]) -> None:
         """A segment of the inbox was written and is synced."""
+        self._committed_from = self._end()  # a crash here tears no earlier commit
         self.after_write()
         run()
         name = Path(f"/proc/self/fd/{file}").readlink().name
@@ -68,7 +78,7 @@ class Disk:
         """From now on the file is what a crash left of it. `power`: what was not synced is lost from some
         byte on. `torn`: of the last commit only some bytes were written. Returns what was lost, in words."""
         before = self._path()
-        self._generation += 1
+        self.generation += 1
         after = self._path()
         after.parent.mkdir()
         shutil.copyfile(before, after)
@@ -103,7 +113,7 @@ class Disk:
                 self._segments[segment.name] = len(data)
 
     def drop_old(self) -> None:
-        for number in range(self._generation):
+        for number in range(self.generation):
             shutil.rmtree(self._folder / str(number), ignore_errors=True)
 
     def _position(self) -> tuple[bytes, int]:
@@ -139,17 +149,31 @@ class Disk:
 
 
 class Connection(sqlite3.Connection):
-    """Tells the disk of each commit."""
+    """Tells the disk of each transaction, unless a crash has ended its process."""
 
     level = "FULL"  # what SQLite's own default is
+    generation = 0
 
     def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
-        if sql.startswith("PRAGMA synchronous="):
-            self.level = sql.partition("=")[2]
-        if sql == "COMMIT" and _current:
-            answer: sqlite3.Cursor = _current.commit(self, lambda: sqlite3.Connection.execute(self, sql))
-            return answer
-        return super().execute(sql, *args)
+        run = partial(super().execute, sql, *args)
+        if not _current or _current.generation != self.generation:
+            return run()
+        match sql.partition(" ")[0]:
+            case "PRAGMA" if sql.startswith("PRAGMA synchronous="):
+                self.level = sql.partition("=")[2]
+            case "BEGIN":
+                _current.before_begin()
+            case "INSERT" | "UPDATE" | "DELETE":
+                _current.before_change(self)
+            case "COMMIT":
+                answer: sqlite3.Cursor = _current.commit(self, run)
+                return answer
+        return run()
+
+    def executemany(self, sql: str, *args: Any) -> sqlite3.Cursor:
+        if _current and _current.generation == self.generation:
+            _current.before_change(self)
+        return super().executemany(sql, *args)
 
 
 @contextmanager
@@ -159,15 +183,24 @@ def watched(disk: Disk) -> Iterator[None]:
     connect: Any = sqlite3.connect
 
     def watching(*args: Any, **options: Any) -> Any:
-        return connect(*args, **options, factory=Connection)
+        connection = connect(*args, **options, factory=Connection)
+        connection.generation = disk.generation
+        return connection
 
     def syncing(file: int) -> None:
         disk.sync(file, lambda: sync(file))
 
-    sync = os.fdatasync
+    def writing(file: int, data: bytes) -> int:
+        return disk.write(file, data, lambda part: write(file, part))
+
+    sync, write = os.fdatasync, os.write
     before, _current = _current, disk
     try:
-        with patch.object(sqlite3, "connect", watching), patch.object(os, "fdatasync", syncing):
+        with (
+            patch.object(sqlite3, "connect", watching),
+            patch.object(os, "fdatasync", syncing),
+            patch.object(os, "write", writing),
+        ):
             yield
     finally:
         _current = before

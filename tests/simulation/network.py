@@ -9,13 +9,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from receiver.destinations.contract import CaseRef, Delivered, Outcome, Recipient, Rejected, Retry, Traits
+from receiver.destinations.contract import (
+    CaseRef,
+    Check,
+    Delivered,
+    Outcome,
+    Recipient,
+    Rejected,
+    Retry,
+    Traits,
+)
 from receiver.messages.message import Message
 from shared.http.deadlines import remaining
 from shared.models.evidence import Evidence, Project
 from shared.models.systems import System
 from shared.platform.answers import Pipeline, PipelinesStatus
 from shared.platform.errors import CadoError, NotFound, Unavailable
+from shared.queues.waiting import Waiting
 from tests.receiver.sequences.world import Content, Disk, Platform, Tool
 from tests.simulation.actors import Actors, Trace
 
@@ -79,6 +89,23 @@ class Place(Tool):
         return Delivered()
 
 
+class Awaited:
+    """A destination as the handlers of one machine have it: they wait for it outside."""
+
+    def __init__(self, place: Place, waiting: Waiting) -> None:
+        self.name, self.traits = place.name, place.traits
+        self._place, self._outside = place, waiting.outside
+
+    def deliver(self, message: Message, case: CaseRef) -> Outcome:
+        return self._outside(lambda: self._place.deliver(message, case))
+
+    def send_ephemeral(self, to: Recipient, text: str, links: Any = ()) -> Outcome:
+        return self._outside(lambda: self._place.send_ephemeral(to, text, links))
+
+    def check(self) -> Check:
+        return self._outside(self._place.check)
+
+
 @dataclass
 class Capturing:
     """A capture on the platform: one pipeline, and then the disks of the system."""
@@ -133,6 +160,11 @@ class CloudPlatform(Platform):
         return lost
 
     # What the scheduler asks
+
+    def version(self) -> str:
+        if self._ask("version"):
+            raise Unavailable(LOST)
+        return "2.324.0"
 
     def open_project(self, name: str, description: str, **_: Any) -> int:
         lost = self._ask(f"open project {name}")

@@ -10,9 +10,11 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from receiver.events import ask
 from receiver.events.sources import Question, Source
 from scheduler import parallel_calls, release_captures
 from shared.hosting import lambda_records
@@ -57,6 +59,7 @@ def one_thread(seed: int, monotonic: Callable[[], float]) -> Iterator[None]:
             stack.enter_context(patch.dict(bare.__kwdefaults__, {"clock": monotonic}))
         for target, name, new in (
             (Source, "start", _ask_at_once),
+            (ask, "time", SimpleNamespace(monotonic=monotonic)),
             (parallel_calls, "ThreadPoolExecutor", _InThisThread),
             (release_captures, "ThreadPoolExecutor", _InThisThread),
             (lambda_records, "emit", lambda *_, **__: None),

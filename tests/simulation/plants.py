@@ -16,11 +16,16 @@ from receiver.messages.message import Message
 from scheduler.recover_lost_webhooks import _Check
 from scheduler.timer import JOBS
 from shared.hosting import lambda_records
+from shared.local import core
+from shared.local.core import Core
+from shared.local.database import Database
 from shared.local.inbox import Inbox
+from shared.local.inbox_reader import Batch
+from shared.local.queue import SqliteQueue
 from shared.models import known_good
 from shared.queues import worker
 from shared.queues.dead_letter_notices import DeadLetterNotices
-from shared.queues.ports import Again, Done, Item, Queue, Verdict
+from shared.queues.ports import QUEUES, Again, Done, Item, Verdict
 from shared.storage.ledger.deliveries import Deliveries
 from tests.simulation import sides
 
@@ -56,19 +61,13 @@ def _no_lease() -> list[Change]:
         self.save(started := replace(before, **fields, first_at=before.first_at or now, last_at=now))
         return started
 
-    def work(queue: Queue, handler: Any, *, lease: float) -> int:
-        items = queue.claim(lease=0.001)
-        for item in items:
-            worker.settle(queue, item, worker.attempt(handler, item))
-        return len(items)
-
     def never_waits(*_: object) -> None: ...
 
     return [
         (alarm, "wait_for_other_worker", never_waits),
         (digest, "wait_for_other_worker", never_waits),
         (Deliveries, "start", start),
-        (sides, "work", work),
+        (sides, "_HIDDEN", dict.fromkeys(QUEUES, 1)),
     ]
 
 
@@ -77,6 +76,58 @@ def _not_durable() -> list[Change]:
         self._size += os.write(file, data)
 
     return [(Inbox, "_write", write)]
+
+
+def _call_before_commit() -> list[Change]:
+    real = Core.park
+
+    def park(self: Core, *args: Any) -> None:
+        self._calls = [(work, call) for work, call in self._calls if not self._threads.start(call)]
+        real(self, *args)
+
+    return [(Core, "park", park)]
+
+
+def _deleted_first() -> list[Change]:
+    real = worker.work_on
+
+    def work_on(queue: SqliteQueue, handler: Any, item: Item, *, lease: float) -> None:
+        def deleting(item: Item) -> Verdict:
+            ((*row,),) = queue.database.read(
+                "SELECT * FROM items WHERE queue=? AND id=?", (queue.name, item.id)
+            )
+            queue.done(item)
+            verdict = worker.attempt(handler, item)
+            if not isinstance(verdict, Done):
+                values = f"VALUES ({', '.join('?' * len(row))})"
+                queue.database.write(lambda db: db.execute(f"INSERT OR IGNORE INTO items {values}", row))
+            return verdict
+
+        real(queue, deleting, item, lease=lease)
+
+    return [(core, "work_on", work_on)]
+
+
+def _in_work_twice() -> list[Change]:
+    return [(Core, "_end_earlier", lambda *_: [])]
+
+
+def _not_undone() -> list[Change]:
+    return [(Core, "_undo", lambda self: None)]
+
+
+def _joined_though_lost() -> list[Change]:
+    real = Database._join
+
+    def join(self: Database, write: Any) -> None:
+        real(self, write)
+        write.settled = True
+
+    return [(Database, "_join", join)]
+
+
+def _deleted_unsynced() -> list[Change]:
+    return [(Batch, "durable", False)]
 
 
 def _unmarked() -> list[Change]:
@@ -134,7 +185,13 @@ def _no_notice() -> list[Change]:
 
 PLANTS = {
     "an item is done though its message must be sent again": Plant(_done_unsent),
-    "a lease is ignored": Plant(_no_lease),
+    "a lease is ignored": Plant(_no_lease, "aws"),
+    "a call begins before the commit": Plant(_call_before_commit, "one machine"),
+    "an item is deleted before its outcome is stored": Plant(_deleted_first, "one machine"),
+    "handlers go on though their round was not committed": Plant(_not_undone, "one machine"),
+    "an item is begun again while it is in work": Plant(_in_work_twice, "one machine"),
+    "a write counts as stored though its round failed": Plant(_joined_though_lost, "one machine"),
+    "a segment is deleted before its import is durable": Plant(_deleted_unsynced, "one machine"),
     "202 before the write is durable": Plant(_not_durable, "one machine"),
     "the mark of a repeat is forgotten": Plant(_unmarked),
     "an entry that has ended still withholds": Plant(_endless_entry),

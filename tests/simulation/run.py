@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.simulation.disk import watched
+from tests.simulation.one_machine import OneMachine
 from tests.simulation.one_thread import one_thread
 from tests.simulation.plants import PLANTS
 from tests.simulation.schedule import Schedule
-from tests.simulation.sides import SIDES, OneMachine
+from tests.simulation.threads import threads_of
+from tests.simulation.world import SIDES
 
 _MEMORY = Path("/dev/shm")
 _SHOWN = 10  # failures that are shown in full
@@ -57,10 +59,11 @@ def run_one(seed: int, plant: str = "", *, traced: bool = False) -> Result:
         schedule = Schedule(folder, side, seed)
         world = schedule.world
         monotonic[0] = world.clock.monotonic
-        stack.callback(world.side.close)
         if isinstance(world.side, OneMachine):
             stack.enter_context(watched(world.side.disk))
-            world.side.reopen()
+            stack.enter_context(threads_of(world.actors, world.clock, world.rng))
+        world.side.start()
+        stack.callback(world.side.close)
         failure = ""
         try:
             schedule.run()

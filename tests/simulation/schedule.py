@@ -271,6 +271,7 @@ class Schedule(Machine):
             self.world.run()
         self.world.clock.true += hours * 3_600
         self.world.cloud.go_on()
+        self.world.let_write()
 
     def work(self, fuse: Any) -> None:
         self.run_a_while()

@@ -1,4 +1,4 @@
-"""The two sides of the simulation: one machine with its file, and AWS with its services in memory.
+"""What the two sides of the simulation have in common, and AWS with its services in memory.
 
 A side runs the product's handlers in actors and knows what a crash does to them. The product's store, queues,
 handlers, web application and jobs are the real ones.
@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import random
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Protocol
 
-from cli.web_process import _Accepting
 from receiver.assemble import Handlers
 from receiver.intake.webhooks import Webhooks
 from scheduler.timer import JOBS, Job, Jobs
@@ -23,19 +20,13 @@ from shared.aws.errors import AwsError
 from shared.aws.sqs import SqsQueue
 from shared.hosting.lambda_records import work_records
 from shared.hosting.runtime import Runtime
-from shared.local.database import Database
-from shared.local.inbox import Inbox, Record
-from shared.local.inbox_import import InboxImport
-from shared.local.queue import SqliteQueue
-from shared.local.store import SqliteStore
 from shared.queues import items, leases
 from shared.queues.ports import CAPTURES, DELIVERIES, EVENTS, QUEUES, Handler, Queue
-from shared.queues.worker import work
-from shared.storage.ports import NotNow, Store, StoreError
+from shared.queues.waiting import Waiting
+from shared.storage.ports import Store
 from tests.receiver.sequences.world import Killed
-from tests.simulation.actors import Actors, Clock, Process, Trace
+from tests.simulation.actors import Actor, Actors, Clock, Process, Trace
 from tests.simulation.aws import SimulatedClients, refused
-from tests.simulation.disk import Disk
 from tests.simulation.sqs import Chaos
 
 LEASES = {CAPTURES: leases.CAPTURE, EVENTS: leases.EVENT, DELIVERIES: leases.DELIVERY}
@@ -59,7 +50,10 @@ class Home(Protocol):
 
     def runtime_on(self, store: Store, captures: Queue, events: Queue, deliveries: Queue) -> Runtime: ...
 
-    def handlers_of(self, runtime: Runtime) -> Handlers: ...
+    def handlers_of(self, runtime: Runtime, waiting: Waiting | None = None) -> Handlers: ...
+
+    def finish(self, actor: Actor, within: float) -> None:
+        """Let the actors go on until this one has ended, or so many seconds are over."""
 
 
 class Inline(Jobs):
@@ -88,12 +82,16 @@ class Side(Protocol):
         """What can go wrong on this side, besides what can on both."""
 
     @abstractmethod
+    def start(self) -> None:
+        """Begin to exist."""
+
+    @abstractmethod
     def configure(self) -> None:
         """New work uses the configuration as it is now."""
 
     @abstractmethod
     def start_work(self) -> bool:
-        """Start one worker on something that is due. False if there is nothing."""
+        """Start an actor for something that is due. False if there is nothing."""
 
     @abstractmethod
     def run_timer(self) -> None:
@@ -101,7 +99,11 @@ class Side(Protocol):
 
     @abstractmethod
     def person(self) -> Process:
-        """The process in which a person's command runs, or a request is answered."""
+        """The process in which a click is answered, or a hunt is begun."""
+
+    @abstractmethod
+    def web(self) -> Process:
+        """The process in which a webhook is answered."""
 
     @abstractmethod
     def crash(self, fault: str) -> None:
@@ -113,161 +115,15 @@ class Side(Protocol):
         """Start again whatever has crashed."""
 
     @abstractmethod
+    def is_writing(self) -> bool:
+        """Whether a transaction is open, for which other writes would wait."""
+
+    @abstractmethod
     def next_due(self) -> float | None:
         """When the next item is due, in the true time."""
 
     @abstractmethod
     def close(self) -> None: ...
-
-
-class WatchedInbox(Inbox):
-    """Announces what it is about to store."""
-
-    def __init__(self, home: Home, directory: Path) -> None:
-        super().__init__(directory)
-        self._home = home
-
-    def append(self, records: Sequence[Record]) -> None:
-        for record in records:
-            self._home.announce(items.decode(record.body), record.id)
-        self._home.actors.pause("inbox append")
-        super().append(records)
-        self._home.actors.pause("inbox append done")
-
-
-class OneMachine(Side):
-    """One process does everything: when it crashes, all workers, the timer and the web application do. The
-    web process stores webhooks in the inbox, and dies with it."""
-
-    name = "one machine"
-
-    def __init__(self, home: Home, folder: Path) -> None:
-        self._home, self._disk = home, Disk(folder, home.rng)
-        self._databases: list[Database] = []
-        self.disk = self._disk
-        self._busy: dict[str, list[Any]] = {name: [] for name in QUEUES}
-        self._timer: Any = None
-        self._import: Any = None
-        self._waits = False  # whether something may stand in the inbox
-        self._crashed = False
-        self._open()
-
-    def faults(self) -> tuple[str, ...]:
-        return ("kill", "torn commit", "power cut", "database busy", "sync fails", "jump", "person killed")
-
-    def _open(self) -> None:
-        home, actors = self._home, self._home.actors
-        database = Database(self._disk.path)
-        self._databases.append(database)
-        self.database = database
-        self._serve = Process("serve")
-        store = SqliteStore(database)
-        actors.pausing(store, "get", "put", "delete", "page", "page_of_group", "read_many", also="store ")
-        queues = {name: SqliteQueue(database, name, home.clock.seconds) for name in QUEUES}
-        for name, queue in queues.items():
-            actors.pausing(queue, "put", "claim", "done", "retry", "dead", also=f"{name} ")
-        self.store, self.queues = store, queues
-        self.configure()
-        inbox = self._inbox = WatchedInbox(home, self._disk.inbox)
-        self._importer = InboxImport(queues[EVENTS], inbox._directory)
-        self.accepting = _Accepting(home.webhooks, inbox, self._stored)
-        self._waits = True
-
-    def _stored(self) -> None:
-        self._waits = True
-
-    def _start_import(self) -> bool:
-        """Bring in what stands in the inbox, unless that is under way."""
-        if not self._waits or (self._import and not self._import.done):
-            return False
-        self._waits = False
-        self._import = self._home.actors.spawn("import", self._serve, self._importer.bring_in)
-        return True
-
-    def configure(self) -> None:
-        self.runtime = self._home.runtime_on(self.store, *(self.queues[name] for name in QUEUES))
-        self.events = self.runtime.events
-        handlers = self._home.handlers_of(self.runtime)
-        self._handlers: dict[str, Handler] = {
-            CAPTURES: captures_handler(self.runtime),
-            EVENTS: handlers.event,
-            DELIVERIES: handlers.delivery,
-        }
-        self._jobs = Inline(self.runtime)
-
-    def start_work(self) -> bool:
-        if self._start_import():
-            return True
-        ready = [name for name in QUEUES if self._has_place(name) and self._is_due(name)]
-        if not ready:
-            return False
-        name = self._home.rng.choice(ready)
-        queue, handler = self.runtime_queue(name), self._handlers[name]
-
-        def run() -> None:
-            with suppress(NotNow):  # the server goes on
-                work(queue, handler, lease=LEASES[name])
-
-        self._busy[name].append(self._home.actors.spawn(f"{name} worker", self._serve, run))
-        return True
-
-    def runtime_queue(self, name: str) -> Queue:
-        queue: Queue = getattr(self.runtime, name)
-        return queue
-
-    def _has_place(self, name: str) -> bool:
-        self._busy[name] = [each for each in self._busy[name] if not each.done]
-        return len(self._busy[name]) < _AT_ONCE[name]
-
-    def _is_due(self, name: str) -> bool:
-        query = "SELECT min(due) FROM items WHERE queue=?"
-        ((due,),) = self.database.read(query, (name,))
-        return due is not None and due <= self._home.clock.seconds()
-
-    def run_timer(self) -> None:
-        self._inbox.close()  # it was idle
-        self._waits = True
-        if self._timer is None or self._timer.done:
-            jobs = self._jobs
-            self._timer = self._home.actors.spawn("timer", self._serve, jobs.run_once)
-
-    def person(self) -> Process:
-        return self._serve
-
-    def crash(self, fault: str) -> None:
-        match fault:
-            case "database busy":
-                raise StoreError("the database is locked")
-            case "jump":
-                home = self._home
-                home.clock.offset += home.rng.choice([-7_200, -3_600, -60, 60, 3_600, 7_200])
-                home.trace.add(f"the clock of this machine is {home.clock.offset:+.0f} s wrong from now on")
-                return
-        lost = self._disk.crash(power=fault == "power cut", torn=fault == "torn commit")
-        self._home.trace.add(f"the machine: {lost}")
-        self._crashed = True
-        self._home.actors.kill_all()
-        raise Killed
-
-    def recover(self) -> None:
-        if self._crashed:
-            self._crashed = False
-            self.reopen()
-            self._disk.drop_old()
-
-    def reopen(self) -> None:
-        self.close()
-        self._open()
-
-    def next_due(self) -> float | None:
-        ((due,),) = self.database.read("SELECT min(due) FROM items", ())
-        return None if due is None else float(due) - self._home.clock.offset
-
-    def close(self) -> None:
-        self._inbox.close()
-        for database in self._databases:
-            database.close()
-        self._databases.clear()
 
 
 class Context:
@@ -305,6 +161,9 @@ class Aws(Side):
         self._running: dict[str, list[Any]] = {name: [] for name in QUEUES}
         self._timer: Any = None
         self.configure()
+
+    def start(self) -> None:
+        """It is there."""
 
     def faults(self) -> tuple[str, ...]:
         return ("kill",)
@@ -366,11 +225,17 @@ class Aws(Side):
     def person(self) -> Process:
         return Process("a request")
 
+    def web(self) -> Process:
+        return self.person()
+
     def crash(self, fault: str) -> None:
         running = self._home.actors.running
         assert running
         self._home.actors.kill(running.process)
         raise Killed
+
+    def is_writing(self) -> bool:
+        return False
 
     def recover(self) -> None:
         """Functions start when they are needed."""
@@ -445,10 +310,3 @@ class _Faulty(SimulatedClients):
             return 0
         self._home.trace.add("fault: DynamoDB leaves a part of a batch undone")
         return self._home.rng.randint(1, count)
-
-
-Make = Callable[[Home, Path], Side]
-SIDES: dict[str, Make] = {
-    "one machine": OneMachine,
-    "aws": lambda home, folder: Aws(home),
-}

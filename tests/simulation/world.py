@@ -6,7 +6,9 @@ import errno
 import hashlib
 import hmac
 import json
+import math
 import random
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from shared.local.web_loop import Request
 from shared.models.people import Person
 from shared.queues import items
 from shared.queues.ports import EVENTS, QUEUES, Queue
+from shared.queues.waiting import Waiting
 from shared.secrets import Secret, SecretRef, Secrets
 from shared.storage.ports import NotNow, Store
 from tests.receiver.sequences.world import (
@@ -41,9 +44,11 @@ from tests.receiver.sequences.world import (
     World,
 )
 from tests.simulation.actors import Actor, Actors, Clock, Process, Trace
-from tests.simulation.network import CloudPlatform, Place, Weather
+from tests.simulation.disk import Connection
+from tests.simulation.network import Awaited, CloudPlatform, Place, Weather
+from tests.simulation.one_machine import OF_WRITES, OneMachine
 from tests.simulation.one_thread import locks_of
-from tests.simulation.sides import SIDES, Aws, OneMachine
+from tests.simulation.sides import Aws, Home, Side
 
 TOKEN, SIGNING, CHANNEL = "0123456789abcdef0123", "signing-secret", "C0123456789"
 # Each near a change of the clocks in Europe or America, in hours around which things are held.
@@ -56,6 +61,11 @@ TIMER = 60.0  # seconds between two runs of the timer
 # where lost webhooks are recovered at the second round, and after a later decision.
 _QUIET_ROUNDS, _QUIET_LATER = 3, 1
 _MOST_ROUNDS = 1_500  # a day of the timer
+
+SIDES: dict[str, Callable[[Home, Path], Side]] = {
+    "one machine": OneMachine,
+    "aws": lambda home, folder: Aws(home),
+}
 
 
 @dataclass(frozen=True)
@@ -110,9 +120,12 @@ class Faults:
             return
         (fault,) = self._rng.choices(list(self.rates), list(self.rates.values()))
         running = self._world.actors.running
-        if not running or fault in ("torn commit", "sync fails"):  # which happen within a write
+        if not running or fault in OF_WRITES:
             return
-        if (fault == "person killed") != (running.process.name == "a person"):
+        process = running.process.name
+        if (fault == "person killed") != (process == "a person") or (fault == "web killed") != (
+            process == "web"
+        ):
             return
         self.left -= 1
         self._world.trace.add(f"fault: {fault}, at {point}")
@@ -163,9 +176,11 @@ class SimulatedWorld(World):
         self.faults = Faults(self, self.rng, tuple(each for each in faults if self.rng.random() < 0.5))
         self.actors.fault = self.faults.at
         if isinstance(self.side, OneMachine):
-            self.side.disk.before_commit = lambda: self._at_commit("commit")
-            self.side.disk.after_commit = lambda: self._at_commit("committed")
-            self.side.disk.after_write = self._at_write
+            disk = self.side.disk
+            disk.before_begin, disk.before_change = self._at_begin, self._at_change
+            disk.before_commit = lambda: self._at_commit("commit")
+            disk.after_commit = lambda: self._at_commit("committed")
+            disk.before_write, disk.after_write = self._at_write, self._at_sync
         self._web = create_app(
             _Events(self),
             lambda: [Secret(TOKEN)],
@@ -177,21 +192,45 @@ class SimulatedWorld(World):
 
     def _at_commit(self, point: str) -> None:
         """Within a transaction nobody else goes on, but the process may die."""
-        faults, running = self.faults, self.actors.running
-        if running and running.process.alive and faults.on and faults.left:
-            for fault in ("kill", "power cut", *(("torn commit",) if point == "committed" else ())):
-                if self.rng.random() < faults.rates.get(fault, 0.0):
-                    faults.left -= 1
-                    self.trace.add(f"fault: {fault}, at {point}")
-                    self.tick += 1
-                    self.side.crash(fault)
+        self._crash_at(point, "kill", "power cut", *(("torn commit",) if point == "committed" else ()))
+        if point == "commit" and self._happens("commit fails", 6):
+            raise sqlite3.OperationalError("disk I/O error")
 
-    def _at_write(self) -> None:
+    def _crash_at(self, point: str, *kinds: str, factor: float = 1) -> None:
+        for fault in kinds:
+            if self._happens(fault, factor, words=f"{fault}, at {point}"):
+                self.tick += 1
+                self.side.crash(fault)
+
+    def _happens(self, fault: str, factor: float = 1, *, words: str = "") -> bool:
+        """Whether this fault happens within a write."""
+        faults, running = self.faults, self.actors.running
+        if not (running and running.process.alive and faults.on and faults.left):
+            return False
+        if self.rng.random() >= faults.rates.get(fault, 0.0) * factor:
+            return False
+        faults.left -= 1
+        self.trace.add(f"fault: {words or fault}")
+        return True
+
+    def _at_begin(self) -> None:
+        if self._happens("database busy"):
+            raise sqlite3.OperationalError("database is locked")
+
+    def _at_change(self, connection: Connection) -> None:
+        if self._happens("write fails"):
+            if self.rng.random() < 0.3 and connection.in_transaction:  # SQLite undoes it after some failures
+                connection.rollback()
+            raise sqlite3.OperationalError("database or disk is full")
+
+    def _at_write(self, size: int) -> int:
+        """A segment of the inbox takes so many bytes of a record."""
+        return self.rng.randrange(size) if self._happens("short write", 10) else size
+
+    def _at_sync(self) -> None:
         """A segment of the inbox was written, and is not synced yet."""
-        self._at_commit("committed")
-        faults = self.faults
-        if self.actors.running and faults.on and self.rng.random() < faults.rates.get("sync fails", 0.0) * 10:
-            self.trace.add("fault: sync fails, in the inbox")
+        self._crash_at("sync", "kill", "power cut", "torn commit", "web killed", factor=5)
+        if self._happens("sync fails", 10):
             raise OSError(errno.EIO, "the disk does not answer")
 
     # What the sequences know of a world
@@ -223,7 +262,7 @@ class SimulatedWorld(World):
             config=self.settings.config(),
             store=store,
             captures=captures,
-            events=_Watched(self, events),
+            events=self._watched(events),
             deliveries=deliveries,
             secrets=Secrets({"KEY": "key", "T": "xoxb-1", "S": "s", "SIGNING": SIGNING}),
             now=self.clock.now,
@@ -233,12 +272,32 @@ class SimulatedWorld(World):
         runtime.__dict__["make_cado"] = lambda tries: self.cloud
         return runtime
 
-    def handlers_of(self, runtime: Runtime) -> Handlers:
+    def _watched(self, queue: Queue) -> Queue:
+        """[events], with each event about a disk announced before it is put."""
+        put = queue.put
+
+        def announced(body: bytes, *, id: str = "", **options: Any) -> str:
+            content = items.decode(body)
+            if isinstance(content, items.Webhook):
+                id = id or f"e{next(self.cloud.ids)}"
+            self.announce(content, id)
+            return put(body, id=id, **options)
+
+        queue.put = announced  # type: ignore[method-assign]
+        return queue
+
+    def handlers_of(self, runtime: Runtime, waiting: Waiting | None = None) -> Handlers:
+        """`waiting`: how handlers of one machine wait for peers."""
         config = runtime.config
-        enricher = Enricher(runtime.ledger, self.cloud, self.ec2, config, now=self.clock.monotonic)
-        tools: dict[str, Destination] = {name: self.places[name] for name in config.destinations}
+        enricher = Enricher(
+            runtime.ledger, self.cloud, self.ec2, config, now=self.clock.monotonic, waiting=waiting
+        )
+        places = {name: self.places[name] for name in config.destinations}
+        tools: dict[str, Destination] = {
+            name: Awaited(place, waiting) if waiting else place for name, place in places.items()
+        }
         with locks_of(self.actors):
-            return handlers(runtime, enricher, tools)
+            return handlers(runtime, enricher, tools, waiting)
 
     # Time passes
 
@@ -261,13 +320,23 @@ class SimulatedWorld(World):
         self.side.recover()
         return True
 
-    def finish(self, actor: Actor) -> None:
-        """Let the actors go on until this one has ended."""
-        while not actor.done:
-            if not self.step():
-                wakes_at = self.actors.wakes_at()
-                assert wakes_at is not None, f"{actor.name} hangs"
-                self.clock.true = max(self.clock.true, wakes_at)
+    def finish(self, actor: Actor, within: float = math.inf) -> None:
+        """Let the actors go on until this one has ended, or so many seconds are over."""
+        until = self.clock.true + within
+        while not actor.done and self.clock.true < until:
+            self._go_on(until, actor.name)
+
+    def let_write(self) -> None:
+        """Let the open transaction end, for which the schedule itself cannot wait."""
+        while self.side.is_writing():
+            self._go_on(math.inf, "a transaction")
+
+    def _go_on(self, until: float, awaited: str) -> None:
+        """Let one actor go on, if need be after a while."""
+        if not self.step():
+            soon = min(until, self.actors.wakes_at() or math.inf)
+            assert soon < math.inf, f"{awaited} hangs"
+            self.clock.true = max(self.clock.true, soon)
 
     def calm_down(self) -> None:
         """From now on nothing fails."""
@@ -300,12 +369,12 @@ class SimulatedWorld(World):
     def _run_until(self, until: float) -> None:
         while True:
             self.run()
-            due = [each for each in (self.side.next_due(), self.actors.wakes_at()) if each is not None]
-            soon = min((*due, until))
+            now, dues = self.clock.true, (self.side.next_due(), self.actors.wakes_at())
+            soon = min((*(each for each in dues if each is not None and each > now), until))
             if soon >= until:
-                self.clock.true = max(self.clock.true, until)
+                self.clock.true = max(now, until)
                 return
-            self.clock.true = max(self.clock.true + 0.001, soon + 0.001)
+            self.clock.true = soon + 0.001
 
     def _signs(self) -> tuple[int, ...]:
         """What changes when something happens."""
@@ -354,7 +423,7 @@ class SimulatedWorld(World):
             self.trace.add(f"web: {status} {id}".rstrip())
             return id if status.startswith("202") else ""
 
-        actor = self.actors.spawn("platform", self.side.person(), post)
+        actor = self.actors.spawn("platform", self.side.web(), post)
         self.finish(actor)
         return actor.result if isinstance(actor.result, str) else ""
 
@@ -420,21 +489,3 @@ class _Events:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._world.side.events, name)
-
-
-class _Watched:
-    """[events], with each event about a disk announced before it is put."""
-
-    def __init__(self, world: SimulatedWorld, queue: Queue) -> None:
-        self._world, self._queue = world, queue
-
-    def put(self, body: bytes, *, id: str = "", **options: Any) -> str:
-        content = items.decode(body)
-        world = self._world
-        if isinstance(content, items.Webhook):
-            id = id or f"e{next(world.cloud.ids)}"
-        world.announce(content, id)
-        return self._queue.put(body, id=id, **options)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._queue, name)
