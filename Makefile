@@ -215,7 +215,8 @@ package: dist $(VENV)/dev  ## the wheel on each Python that is here, the contain
 
 .PHONY: newcomer
 
-newcomer: dist $(VENV)/dev  ## each way to run huntbridge, by the commands of its page, from an empty home to the first message
+newcomer: dist $(VENV)/dev $(AWS)/ready $(CLIENT)/ready  ## each way to run huntbridge, by the commands of its page, from an empty home to the first message
+	$(MAKE) build ARCH=x86_64
 	$(BIN)/python -m pytest -p no:xdist --override-ini addopts="-ra --strict-markers --import-mode=importlib" tests/newcomer
 
 sbom: dist  ## what a release consists of, in dist/ as CycloneDX
