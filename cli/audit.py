@@ -17,7 +17,7 @@ from shared.storage import audit as log
 from shared.text import one_line
 
 
-@click.command(short_help="Who did what, when and from where.")
+@click.command(short_help="Show who did what, when and from where.")
 @on_stack
 @settings
 @click.option(

@@ -50,7 +50,7 @@ def _about_a_case(command: Command, *, several: bool = False) -> Command:
         metavar="NAME",
         required=True,
         envvar="HUNTBRIDGE_BY",
-        help="Who decides this. The others read this name. Also HUNTBRIDGE_BY.",
+        help="Your name, which everybody reads. Also HUNTBRIDGE_BY.",
     )
     case = click.argument("case", metavar=_CASE)
     if several:
@@ -58,15 +58,15 @@ def _about_a_case(command: Command, *, several: bool = False) -> Command:
     return on_stack(settings(case(by(command))))  # type: ignore[return-value]
 
 
-@click.command(short_help="Acknowledge a case, and tell everybody who was told of it.")
+@click.command(short_help="Acknowledge a case.")
 @_about_a_case
 def ack(config_path: str | None, data: Path, case: str, by: str) -> None:
-    """Acknowledge a case: the others see that somebody looks into it, and no more reminders are sent.
+    """Acknowledge a case: you take it, and no more reminders are sent.
 
     CASE_OR_EVENT is the key of a case, which `huntbridge cases list` shows, or the id of an event, which
-    every message ends with. The beginning of either is enough if it is unique. All destinations of the case's
-    alarms are told. A `serve` on the same data directory sends the messages: at once if it runs, or else when
-    it starts.
+    every message ends with. The beginning of either is enough if it is unique. All destinations of the case
+    get a message with your name. A `serve` on the same data directory sends the messages, now or when it
+    starts.
 
     With --stack, the case is in the ledger of that stack on AWS, and the stack's functions send the messages.
 
@@ -80,8 +80,8 @@ def ack(config_path: str | None, data: Path, case: str, by: str) -> None:
 @_about_a_case
 @click.option("--why", metavar="TEXT", default="", help="The reason. Everybody reads it.")
 def release(config_path: str | None, data: Path, case: str, by: str, why: str) -> None:
-    """Give back a case that you or somebody else has acknowledged. Everybody who was told of the case is
-    told. The reminders of a malicious case start again.
+    """Give back a case that you or somebody else has acknowledged. All destinations of the case get a
+    message. The reminders of a malicious case start again.
 
     \b
     Example:  huntbridge cases release 7f3c9a52 --by Ada --why "on leave from Monday"
@@ -117,7 +117,9 @@ def release(config_path: str | None, data: Path, case: str, by: str, why: str) -
     help="A malicious finding that is known good too; may be repeated. --dry-run shows the fingerprints.",
 )
 @click.option(
-    "--dry-run", is_flag=True, help="Only show what would be known good, and what that covers of 30 days."
+    "--dry-run",
+    is_flag=True,
+    help="Only show what would be known good, and which alarms of 30 days that covers.",
 )
 @click.option("--yes", is_flag=True, help="Do not show what would be known good, and do not ask.")
 def close(
@@ -133,13 +135,13 @@ def close(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Close a case, whether somebody has acknowledged it or not. Everybody who was told of the case is told,
+    """Close a case, whether somebody has acknowledged it or not. All destinations of the case get a message,
     and no more reminders are sent. An issue in Jira gets a comment, and stays open.
 
     If the case is benign or a false positive, its findings are known good: later alarms about them are
-    recorded, and nobody is told. You see them first and are asked, unless you write --yes. A malicious
-    finding is known good only if --malicious names it. What is new, worse, or many times more is told. If a
-    case that was a true positive is found again, it is reopened.
+    recorded, and send no message. The command first lists these findings and asks, unless you write --yes. A
+    malicious finding is known good only if --malicious names it. New findings, worse findings, and many times
+    as many of the same still send messages. If a true positive is found again, its case is reopened.
 
     Several cases get the same verdict and reason. Each of them is one decision, with its own entry in the
     audit log. If one of them does not exist, none is closed. If one cannot be closed, the others are.
@@ -278,8 +280,9 @@ def _terms(
 @_about_a_case
 @click.option("--why", metavar="TEXT", default="", help="The reason. Everybody reads it.")
 def reopen(config_path: str | None, data: Path, case: str, by: str, why: str) -> None:
-    """Open a closed case again. Nobody has it then, and everybody who was told of the case is told. What was
-    known good by its verdict is told again when it is found. The reminders of a malicious case start again.
+    """Open a closed case again. It is then open, and nobody has it. All destinations of the case get a
+    message. Findings that its verdict made known good send messages again. The reminders of a malicious case
+    start again.
 
     \b
     Example:  huntbridge cases reopen 7f3c9a52 --by Ada --why "it was not the backup"

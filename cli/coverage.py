@@ -64,14 +64,14 @@ def coverage(
     as_json: bool,
 ) -> None:
     """List the systems of all hunts, the least recently captured first, with the outcome of each of the last
-    twelve weeks; and the machines that no hunt selects.
+    twelve weeks. Also list the machines that no hunt selects.
 
-    A system that was not captured within 30 days is a blind spot. The letters of the weeks, the present one
-    last: M malicious, S suspicious, ? not known, F failed, + clean, - not captured.
+    A system that was not captured within 30 days is a blind spot. Each week has a letter, and the present
+    week is the last: M malicious, S suspicious, ? not known, F failed, + clean, - not captured.
 
     --uncovered needs the section coverage in the configuration. Each machine comes with the days since its
-    last successful capture and with the reason. An account or region that cannot be read is named, and what
-    is in it does not count as captured.
+    last successful capture and with the reason. An account or region that cannot be read is
+    named. Machines there do not count as captured.
     """
     if uncovered and techniques:
         raise Misused("--uncovered and --techniques are two different lists: leave one of them out")

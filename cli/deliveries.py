@@ -1,4 +1,4 @@
-"""`huntbridge deliveries`: what became of each message, at each destination."""
+"""`huntbridge deliveries`: the outcome of each message at each destination."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def list_deliveries(
             limit=limit,
             page=page,
         )
-    titles = ("Event", "To", "System", "What became of it")
+    titles = ("Event", "To", "System", "Outcome")
     empty = "there are no such deliveries"
     print_rows(rows, "deliveries", titles, _cells, whole=(0, 1), as_json=as_json, empty=empty)
 

@@ -1,4 +1,4 @@
-"""`huntbridge events`: what huntbridge received or raised, what became of each, and sending one again."""
+"""`huntbridge events`: the events that huntbridge received or raised, and their outcomes."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _cells(row: EventRow) -> tuple[str, ...]:
     )
 
 
-@events.command("show", short_help="One event, and what became of each of its messages.")
+@events.command("show", short_help="Show one event and the outcome of each of its messages.")
 @on_stack
 @settings
 @click.argument("id", metavar="EVENT")
@@ -144,7 +144,7 @@ def resend(config_path: str | None, data: Path, id: str, destination: str, send:
             return
     except NothingToSend as error:
         raise Failed(str(error)) from None
-    click.echo(f"queued for {destination}; `huntbridge events show {repeat}` shows what became of it")
+    click.echo(f"queued for {destination}; `huntbridge events show {repeat}` shows the outcome")
 
 
 def _print(detail: EventDetail) -> None:
@@ -174,7 +174,7 @@ def _print(detail: EventDetail) -> None:
 
 
 def delivered_in_words(delivery: DeliveryRow | None) -> str:
-    """What became of a message; None if no attempt was made yet."""
+    """The outcome of a message; None if no attempt was made yet."""
     if delivery is None:
         return "waiting, not tried yet"
     if delivery.hold:

@@ -28,7 +28,7 @@ def finding() -> None:
     """The findings of alarms: by what later hunts recognise them."""
 
 
-@finding.command(short_help="What is folded in a finding, and its fingerprint.")
+@finding.command(short_help="Show how the fingerprint of a finding is made.")
 @on_stack
 @settings
 @click.argument("description", required=False)
@@ -38,8 +38,8 @@ def finding() -> None:
 def explain(
     config_path: str | None, data: Path, description: str | None, path: str, event: str | None, as_json: bool
 ) -> None:
-    """Show the fingerprint of a finding and how it came about: which part of its DESCRIPTION and path is
-    folded, and by which rule. Two findings with the same fingerprint are the same finding to huntbridge.
+    """Show the fingerprint of a finding and how it is made: which parts of its DESCRIPTION and path are
+    folded, and by which rules. Two findings with the same fingerprint are the same finding to huntbridge.
     docs/noise.md lists the rules.
 
     \b

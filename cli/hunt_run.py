@@ -88,7 +88,7 @@ def run_hunt(
     it waits until some captures have ended. The same NAME and --at again requests nothing twice: it continues
     the interrupted run. A `serve` on the same data directory may be running.
 
-    A run with --only or --limit is beside the schedule: it starts now, replaces no scheduled run, no hunt
+    A run with --only or --limit is beside the schedule. It starts now, and replaces no scheduled run. No hunt
     begins after it, and later runs are not compared with it.
 
     With --stack the hunt is planned here, and the functions of that stack on AWS request its captures.

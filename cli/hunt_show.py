@@ -36,8 +36,8 @@ _TITLES = ("Instance", "Name", "Account", "Region", "Outcome", "Malicious", "Sus
 @click.option("--follow", is_flag=True, help="Show the progress until the run ends.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def show_run(config_path: str | None, data: Path, name: str, follow: bool, as_json: bool) -> None:
-    """Show how far RUN is or how it went: what failed and why, what took long, what was left out, and every
-    system, problems first.
+    """Show the progress or the result of RUN: failures with their reasons, slow captures, what was left out,
+    and every system, problems first.
 
     RUN is a run such as weekly@2027-01-31T02:00:00Z, or the name of a hunt for its last run that has not
     ended. A unique beginning of either is enough. This only reads; a running `serve`, or the functions on

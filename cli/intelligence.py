@@ -30,9 +30,9 @@ _MOST_LINES = 400  # of a difference
 def intelligence() -> None:
     """Check, push and remove your own YARA rules and indicators, and see what they hit.
 
-    `intelligence` in the configuration names their files. The rules stand in a section of their own in the
-    platform's YARA text; everything else there stays as it is. Indicators are given to the project of each
-    hunt.
+    `intelligence` in the configuration names their files. The rules are in a section of
+    their own in the platform's YARA text. The command does not change the rest of the text. Indicators are
+    added to the project of each hunt.
     """
 
 
@@ -70,7 +70,7 @@ def check(config_path: str | None, data: Path, as_json: bool) -> None:
 @settings
 @click.option("--before", is_flag=True, help="Show the platform's text as it was before the last push.")
 def diff(config_path: str | None, data: Path, before: bool) -> None:
-    """Compare the rules of the files with those that stand in huntbridge's section on the platform."""
+    """Compare the rules of the files with those in huntbridge's section on the platform."""
     runtime = reading_runtime(load_config(config_path), data)
     if before:
         kept = runtime.ledger.intelligence.kept_texts()
@@ -130,7 +130,7 @@ def push(config_path: str | None, data: Path) -> None:
 @settings
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(config_path: str | None, data: Path, yes: bool) -> None:
-    """Take huntbridge's section out of the platform's YARA text. What stands outside of it is kept.
+    """Remove huntbridge's section from the platform's YARA text. The rest of the text stays.
 
     As long as the configuration has `intelligence`, the next hunt on one machine puts the section back.
     """
@@ -199,9 +199,9 @@ def hits(config_path: str | None, data: Path, weeks: int, as_json: bool) -> None
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def rerun(config_path: str | None, data: Path, weeks: int, limit: int, yes: bool) -> None:
-    """Have the platform process the evidence of the last weeks once more, with the rules of today.
+    """Let the platform process the evidence of the last weeks again, with the present rules.
 
-    Nothing is captured again. Push the rules first. What is found comes as alarms, as after a hunt.
+    Nothing is captured again. Push the rules first. Findings arrive as alarms, as after a hunt.
     """
     runtime = runtime_of(load_config(config_path), data, write=True)
     planned = past_hunts.rerun(runtime, _ago(runtime, weeks), limit)

@@ -65,12 +65,11 @@ def _cells(row: KnownGoodRow) -> tuple[str, ...]:
     type=click.IntRange(1, 90),
     default=30,
     show_default=True,
-    help="Count what it covers of the events of so many days.",
+    help="Count the events of so many days that it covers.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
 def show(config_path: str | None, data: Path, id: str, days: int, as_json: bool) -> None:
-    """Show a known-good entry, and what it covers of the events of the last days, as if it had been valid
-    all the time."""
+    """Show a known-good entry, and which events of the last days it would have covered."""
     runtime = reading_runtime(load_config(config_path), data)
     entry = runtime.ledger.known_good.get(id)
     if entry is None:
@@ -105,11 +104,11 @@ def show(config_path: str | None, data: Path, id: str, days: int, as_json: bool)
     metavar="NAME",
     required=True,
     envvar="HUNTBRIDGE_BY",
-    help="Who decides this. The others read this name. Also HUNTBRIDGE_BY.",
+    help="Your name, which everybody reads. Also HUNTBRIDGE_BY.",
 )
 @click.option("--why", metavar="TEXT", default="", help="The reason.")
 def end(config_path: str | None, data: Path, id: str, by: str, why: str) -> None:
-    """End a known-good entry: its findings are told when they are found again. Its case stays closed.
+    """End a known-good entry. Its findings send messages when they are found again. Its case stays closed.
     `huntbridge known list` shows the id of the ENTRY."""
     runtime = runtime_of(load_config(config_path), data, write=True)
     person = Person(one_line(by), f"{here()}, {operator(runtime)}")

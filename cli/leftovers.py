@@ -32,9 +32,9 @@ def leftovers(config_path: str | None, data: Path, limit: int, as_json: bool) ->
     """List the snapshots, volumes, KMS keys and workers that carry the platform's marks and that no capture
     needs any more, the most expensive first, with the command that deletes each.
 
-    The list leaves out what is younger than 12 hours, what AWS is still making, and what a running capture
-    may use.
-    Nothing is deleted. Exit code 0 if everything could be looked at, 1 if something could not.
+    The list leaves out things that are younger than 12 hours, that AWS is still making, or that a running
+    capture may use. The command deletes nothing. Exit code 0 if everything could be read, 1 if something
+    could not.
     """
     runtime = reading_runtime(load_config(config_path), data)
     found = look(runtime, budget=_BUDGET)

@@ -1,4 +1,4 @@
-"""`huntbridge mute`: what nobody is told of, until when, who decided it and why."""
+"""`huntbridge mute`: alarms that send no messages until a date."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ _MATCHERS = {
 
 @click.group()
 def mute() -> None:
-    """Choose alarms that are recorded and told to nobody until a date. docs/noise.md says what is never
-    muted."""
+    """Mute alarms until a date: they are recorded, and send no messages. docs/noise.md says which alarms are
+    never muted."""
 
 
 def _matchers(command: Command) -> Command:
@@ -63,7 +63,7 @@ def _by(command: Command) -> Command:
         metavar="NAME",
         required=True,
         envvar="HUNTBRIDGE_BY",
-        help="Who decides this. The others read this name. Also HUNTBRIDGE_BY.",
+        help="Your name, which everybody reads. Also HUNTBRIDGE_BY.",
     )
     return option(command)
 
@@ -77,9 +77,7 @@ def _by(command: Command) -> Command:
 @click.option(
     "--until", type=Moment(ahead=True), help="When it ends, instead of --for: 2026-12-31 or a time."
 )
-@click.option(
-    "--until-next-hunt", is_flag=True, help="Alarms of hunts that begin from now on are told in any case."
-)
+@click.option("--until-next-hunt", is_flag=True, help="Do not mute alarms of hunts that begin from now on.")
 @click.option("--malicious", is_flag=True, help="Also mute malicious findings.")
 @_by
 @click.option("--why", metavar="TEXT", required=True, help="The reason. Everybody reads it.")
@@ -107,11 +105,10 @@ def add(
     yes: bool,
     **matchers: tuple[str, ...],
 ) -> None:
-    """Add a mute: nobody is told of the alarms that it matches until it ends. They are recorded and counted.
+    """Add a mute. Alarms that it matches send no messages until it ends. They are recorded and counted.
 
-    You see first which alarms of the past it would have covered, and are asked, unless you write --yes. When
-    it is added, and a day before it ends, a message goes where events of the kinds `muted` and `mute_ending`
-    go.
+    The command first shows which past alarms the mute would have covered, and asks, unless you write --yes.
+    One message is sent when the mute is added (event `muted`), and one a day before it ends (`mute_ending`).
 
     An option may be repeated: one of its values must match. If several options are given, all of them must
     match. * and ? are wildcards.
@@ -190,8 +187,8 @@ def list_(config_path: str | None, data: Path, as_json: bool) -> None:
 @_by
 @click.option("--why", metavar="TEXT", default="", help="The reason.")
 def end(config_path: str | None, data: Path, id: str, by: str, why: str) -> None:
-    """End a mute that somebody added: alarms that it covered are told again. `huntbridge mute list` shows its
-    ID. A mute of the configuration ends when it is removed from the file."""
+    """End a mute that somebody added. Alarms that it covered send messages again. `huntbridge mute list`
+    shows its ID. A mute of the configuration ends when it is removed from the file."""
     runtime = runtime_of(load_config(config_path), data, write=True)
     person = Person(one_line(by), f"{here()}, {operator(runtime)}")
     try:

@@ -63,10 +63,10 @@ class Shown:
 def plan_hunt(config_path: str | None, data: Path, name: str | None, at: str | None, as_json: bool) -> None:
     """Show what the hunt NAME would do: which systems it captures or leaves out and why, how much, and when.
 
-    Looks up EC2 instances in AWS, all other systems on the platform, and asks it what it can capture. Then
-    looks for what will keep captures from working: docs/preflight.md lists it. Changes nothing.
-    Exit code 0 if everything could be looked up and nothing is known that will fail, 1 otherwise, 2 if the
-    configuration is wrong.
+    Looks up EC2 instances in AWS and all other systems on the platform, and asks the platform what it can
+    capture. Then looks for problems that will keep captures from working; docs/preflight.md lists them.
+    Changes nothing. Exit code 0 if everything could be looked up and no capture is known to fail, 1
+    otherwise, 2 if the configuration is wrong.
     """
     config = load_config(config_path)
     name = the_hunt(config, name)

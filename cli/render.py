@@ -46,9 +46,9 @@ def render(
     """Print the JSON that EVENT.json would be sent as. Sends nothing, and needs no secret.
 
     EVENT.json is the body of a webhook, an event or an alarm as huntbridge stores it, or the output of this
-    command with --to webhook; - is stdin. Options override what the file says, and can replace the file.
-    The alarm is shown as the first of its case. With a bot token of Slack, later alarms edit that message.
-    Without --enrich nothing is looked up, so the message of an event says little.
+    command with --to webhook; - is stdin. Options override the file, and can replace it. The alarm is
+    shown as the first of its case. With a bot token of Slack, later alarms edit that message. Without
+    --enrich nothing is looked up, so the message of an event says little.
 
     A link to a viewer is printed on stderr. The link to Slack's Block Kit Builder contains the whole message:
     opening it shows the message to Slack.

@@ -37,9 +37,8 @@ def route(
 ) -> None:
     """Print the names of the destinations that EVENT.json would go to, one on each line. Sends nothing.
 
-    EVENT.json is a file of any kind that `huntbridge render` accepts. Options override what the file says,
-    and can replace the file. Without --enrich an event has no tags and no account, so no route matches by
-    these.
+    EVENT.json is a file of any kind that `huntbridge render` accepts. Options override the file, and can
+    replace it. Without --enrich an event has no tags and no account, so no route matches by these.
 
     If a route holds the event for a destination, a line on stderr says until when.
     """

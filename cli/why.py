@@ -21,14 +21,14 @@ from shared.storage.queries.events import EventDetail
 from shared.text import one_line
 
 
-@click.command(short_help="Why people were told of an event, or were not.")
+@click.command(short_help="Show why an event sent messages, or did not.")
 @on_stack
 @settings
 @click.argument("id", metavar="EVENT")
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
 def why(config_path: str | None, data: Path, id: str, as_json: bool) -> None:
-    """Show for each finding of EVENT whether it was told, and if not, which known-good entry or mute
-    withholds it: whose it is, why, and until when.
+    """Show for each finding of EVENT whether it was in a message. If not, show the known-good entry or the
+    mute that withholds it, with its author, its reason and its end.
 
     `huntbridge events list` shows the ids of events. The beginning of an id is enough if it is unique.
     """
@@ -62,16 +62,16 @@ def lines(runtime: Runtime, detail: EventDetail, judgement: Judgement | None) ->
             if delivery.shared_with:
                 yield f"At {delivery.destination} it is {one_line(delivery.shared_with, 500)}."
     elif row.merged_into:
-        yield f"Not told: the message of the event {row.merged_into} says it already."
+        yield f"No message: the message of the event {row.merged_into} has it already."
     elif row.mute:
         yield _muted(runtime, row.mute)
     elif judgement and judgement.still:
         hunts = f"{ordinal(judgement.hunts)} hunt" if judgement.hunts > 1 else "same hunt"
-        yield f"Not told again: nothing is new about the open case {judgement.case} ({hunts})."
+        yield f"No new message: nothing is new about the open case {judgement.case} ({hunts})."
     elif judgement and judgement.withheld:
-        yield "Not told: all its findings are withheld."
+        yield "No message: all its findings are withheld."
     else:
-        yield "Not told: no destination was chosen, or the event is an old one of which nothing else is kept."
+        yield "No message: no destination was chosen, or the event is old and nothing else is kept of it."
     if judgement is None:
         yield "Its findings were not compared with earlier ones."
         return
@@ -86,9 +86,9 @@ def lines(runtime: Runtime, detail: EventDetail, judgement: Judgement | None) ->
 def _muted(runtime: Runtime, id: str) -> str:
     mute = next((each for each in runtime.ledger.mutes.stored() if each.id == id), None)
     if mute is None:
-        return f"Not told: the mute {id} covers it; it is one of the configuration, or has ended."
+        return f"No message: the mute {id} covers it. It is in the configuration, or has ended."
     until, reason = utc_minute(mute.until), one_line(mute.why, 300)
-    return f"Not told: the mute {id} of {one_line(mute.by, 80)} covers it until {until}: {reason}"
+    return f"No message: the mute {id} of {one_line(mute.by, 80)} covers it until {until}: {reason}"
 
 
 def _finding(finding: JudgedFinding) -> Iterator[str]:

@@ -182,7 +182,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
             except DecisionRefused as refused:
                 refusals.append(f"{key}: {refused}")
         if count := len(keys) - len(refusals):
-            flash(f"You have {done} {counted(count, 'case')}{how}. Everybody who was told of them is told.")
+            flash(f"You have {done} {counted(count, 'case')}{how}. All their destinations get a message.")
         for text in refusals[:5]:
             flash(f"{_sentence(text)} Nothing was changed about it.", "fault")
         if len(refusals) > 5:
@@ -217,7 +217,11 @@ def _verdict() -> Verdict:
 
 
 def _told(case: Case) -> str:
-    return f"{', '.join(case.told)} will be told." if case.told else "Nobody else was told of it."
+    return (
+        f"{', '.join(case.told)} will get a message."
+        if case.told
+        else "No destination had a message about it."
+    )
 
 
 def _sentence(text: str) -> str:

@@ -68,7 +68,10 @@ def add_to(pages: Blueprint, context: ConsoleContext) -> None:
         except MuteRefused as refused:
             flash(f"{_sentence(str(refused))} Nothing was changed.", "fault")
         else:
-            flash(f"You have ended the mute of {one_line(ended.match.words, 300)}: it is told again.")
+            flash(
+                f"You have ended the mute of {one_line(ended.match.words, 300)}. "
+                "Such alarms send messages again."
+            )
         return redirect(url_for("rules.index") + "#mutes", 303)
 
     def page(form: MuteForm) -> str:

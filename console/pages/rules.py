@@ -62,7 +62,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
             text = str(refused)
             flash(f"{text[:1].upper()}{text[1:]}. Nothing was changed.", "fault")
         else:
-            flash(f"{counted(len(entry.findings), 'finding')} {entry.where}: told again when found.")
+            flash(f"{counted(len(entry.findings), 'finding')} {entry.where} send messages again when found.")
         return redirect(url_for("rules.index") + "#known-good", 303)
 
     mutes.add_to(pages, context)

@@ -67,15 +67,15 @@ def _entries(ledger: Ledger, alarm: Alarm | None) -> dict[str, Entry]:
 
 def _outcome(row: EventRow, judgement: Judgement | None) -> str:
     if row.merged_into:
-        return f"Not told: the message of the event {row.merged_into} says it already."
+        return f"No message: the message of the event {row.merged_into} has it already."
     if row.mute:
-        return f"Not told: the mute {row.mute} covers it."
+        return f"No message: the mute {row.mute} covers it."
     if judgement and judgement.still:
         hunts = f" This is the {ordinal(judgement.hunts)} hunt that found it." if judgement.hunts > 1 else ""
-        return f"Not told again: nothing is new about the open case.{hunts}"
+        return f"No new message: nothing is new about the open case.{hunts}"
     if judgement and judgement.withheld:
-        return "Not told: all its findings are withheld."
-    return "Told to nobody."
+        return "No message: all its findings are withheld."
+    return "No message was sent."
 
 
 def _note(judgement: Judgement | None) -> str:

@@ -73,7 +73,7 @@ def capture_failed(alarm: Alarm) -> Content:
 def capture_stalled(alarm: Alarm) -> Content:
     return Content(
         title=joined("Capture stands still", where(alarm)),
-        summary="It goes on by itself if the platform does; this is told once.",
+        summary="It goes on by itself if the platform does. You get this message once.",
         quote=quoted_text(alarm.event.text),
     )
 

@@ -19,12 +19,12 @@ def webhook_broken(alarm: Alarm) -> Content:
     if alarm.event.mended:
         return Content(
             title="The platform's webhook reaches huntbridge again",
-            summary="What was told about it before is mended. Alarms arrive when the platform finds them.",
+            summary="The earlier problem is solved. Alarms arrive when the platform finds them.",
         )
     return Content(
         title="The platform's webhook does not reach huntbridge",
-        summary="Alarms arrive late until this is mended on the platform: huntbridge then finds them only by "
-        "looking, and only in the projects that it looks at.",
+        summary="Alarms arrive late until this is repaired on the platform. Until then huntbridge finds them "
+        "only in the projects that it checks.",
         quote=quoted_text(alarm.event.text),
     )
 
@@ -47,13 +47,13 @@ def job_failing(alarm: Alarm) -> Content:
     if alarm.event.mended:
         return Content(
             title=f"huntbridge's own work goes on again: {jobs}",
-            summary="What had to wait is made up for.",
+            summary="The work that had to wait is done.",
             quote=quoted_text(alarm.event.text),
         )
     return Content(
         title=f"huntbridge's own work has failed for long: {jobs}",
-        summary="It is tried again at every look. Until it works, what it does comes late: this is told "
-        "once, and so is its mending.",
+        summary="huntbridge tries again each time. Until it works, its results come late. You get "
+        "this message once, and one more when it works again.",
         quote=quoted_text(alarm.event.text),
     )
 
@@ -62,8 +62,8 @@ def destination_broken(alarm: Alarm) -> Content:
     """The title is the destination. The text has a line for each problem."""
     name = copyable(alarm.event.title, 60)
     return Content(
-        title=f"The destination {name} would not take an alarm",
-        summary="The daily check found this without sending anything. Mend what it says, then run "
+        title=f"The destination {name} does not accept alarms",
+        summary="The daily check found this without sending anything. Solve the problem, then run "
         f"`huntbridge check`; `huntbridge send-test {name}` sends a message marked TEST.",
         quote=quoted_text(alarm.event.text),
     )
@@ -71,8 +71,8 @@ def destination_broken(alarm: Alarm) -> Content:
 
 def destination_mended(alarm: Alarm) -> Content:
     return Content(
-        title=f"The destination {copyable(alarm.event.title, 60)} would take an alarm again",
-        summary="The daily check found that what was told about it before is mended.",
+        title=f"The destination {copyable(alarm.event.title, 60)} accepts alarms again",
+        summary="The daily check found that the earlier problem is solved.",
         quote=quoted_text(alarm.event.text),
     )
 
@@ -83,12 +83,12 @@ def check_failed(alarm: Alarm) -> Content:
     if alarm.event.mended:
         return Content(
             title=f"Works again by the daily check: {about}",
-            summary="What was told about it before is mended.",
+            summary="The earlier problem is solved.",
             quote=quoted_text(alarm.event.text),
         )
     return Content(
         title=f"The daily check found a problem: {about}",
-        summary="Nothing is lost yet. Mend what it says, then run `huntbridge check`.",
+        summary="Nothing is lost yet. Solve the problem, then run `huntbridge check`.",
         quote=quoted_text(alarm.event.text),
     )
 
@@ -102,8 +102,8 @@ def preflight_found(alarm: Alarm) -> Content:
         title=f"The next run of hunt {hunt} will meet problems",
         summary=sentences(
             harmless_line(begins, 150),
-            "This is new since it was last told; "
-            f"`huntbridge hunt plan {hunt}` shows everything that is known.",
+            "These problems are new since the last message. "
+            f"`huntbridge hunt plan {hunt}` shows all known problems.",
         ),
         quote=quoted_text(notices),
     )
@@ -113,7 +113,7 @@ def muted(alarm: Alarm) -> Content:
     """The title says what is muted. The text has a line for its end, its author, its reason and its id."""
     return Content(
         title=f"Muted: {copyable(alarm.event.title, 160)}",
-        summary="Nobody is told of such alarms until it ends; they are recorded and counted. "
+        summary="Such alarms send no messages until the mute ends. They are recorded and counted. "
         "`huntbridge mute list` shows it, and `huntbridge mute end` ends it.",
         quote=quoted_text(alarm.event.text),
     )
@@ -123,7 +123,7 @@ def mute_ending(alarm: Alarm) -> Content:
     """The title and the text are those of `muted`, with how many alarms it has covered."""
     return Content(
         title=f"A mute ends within a day: {copyable(alarm.event.title, 160)}",
-        summary="What it withheld is told then when it is found again. `huntbridge mute add` adds another.",
+        summary="Its findings send messages when they are found again. `huntbridge mute add` adds a mute.",
         quote=quoted_text(alarm.event.text),
     )
 
@@ -136,7 +136,7 @@ def undelivered(alarm: Alarm) -> Content:
     selection = "--all" if is_queue else f"--destination {about}"
     if count is None:
         what = joined(counts_in_words(alarm) or "A malicious alarm", where(alarm))
-        title = f"{what} could not be told" + ("" if is_queue else f" to {about}")
+        title = f"{what} could not be sent" + ("" if is_queue else f" to {about}")
     elif is_queue:
         title = f"{counted(count, 'item')} of {about} could not be worked"
     else:
@@ -145,8 +145,8 @@ def undelivered(alarm: Alarm) -> Content:
         title += f", {malicious:,} of them malicious"
     return Content(
         title=title,
-        summary="Nothing is lost: `huntbridge dead list` shows what is kept, and "
-        f"`huntbridge dead retry {selection}` tries it again once the cause is gone.",
+        summary="Nothing is lost. `huntbridge dead list` shows what is kept. When the cause is gone, "
+        f"`huntbridge dead retry {selection}` tries again.",
         quote=quoted_text(alarm.event.text),
     )
 
@@ -168,8 +168,8 @@ def coverage_old(alarm: Alarm) -> Content:
     lines = alarm.event.text.split("\n")
     return Content(
         title=harmless_line(alarm.event.title, 150) or "Machines were not captured for long",
-        summary="They run and no hunt has captured them for long. `huntbridge coverage --uncovered` lists "
-        "every such machine; this is told once for each of them.",
+        summary="They run, and no hunt has captured them for long. `huntbridge coverage --uncovered` lists "
+        "every such machine. Each machine is in one such message only.",
         lines=tuple(Line(harmless_line(line, 400)) for line in lines),
         lines_total=len(lines),
     )

@@ -25,10 +25,10 @@ def recovered(alarm: Alarm) -> Content:
     return Content(
         title=joined(counts_in_words(alarm) or "Alarms", where(alarm)),
         summary=sentences(
-            "What was told of these alarms before was less, or was not confirmed by the platform; huntbridge "
-            "found them by looking."
+            "An earlier message had fewer of these alarms, or the platform had not confirmed them. "
+            "huntbridge found them on the platform."
             if alarm.earlier
-            else "No webhook arrived for these alarms; huntbridge found them by looking.",
+            else "No webhook arrived for these alarms. huntbridge found them on the platform.",
             worst_finding(alarm.findings),
         ),
     )
@@ -48,7 +48,7 @@ def processing_finished(alarm: Alarm) -> Content:
 def processing_failed(alarm: Alarm) -> Content:
     return Content(
         title=joined("Processing failed", where(alarm)),
-        summary="What was captured could not be processed, so it was not searched for threats.",
+        summary="The captured data could not be processed, so it was not searched for threats.",
         quote=quoted_text(alarm.event.text),
     )
 

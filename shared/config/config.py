@@ -94,7 +94,7 @@ class Config(Section):
     tests: tuple[RouteTestConfig, ...] = Field(
         (), description="examples of alarms and where they must go; check and routes test try them"
     )
-    mutes: tuple[MuteConfig, ...] = Field((), description="alarms that nobody is told of until a date")
+    mutes: tuple[MuteConfig, ...] = Field((), description="alarms that send no messages until a date")
     owner_tag: Text = Field("Owner", description="EC2 tag that names the owner of a system")
     owners: dict[str, OwnerConfig] = Field(
         {}, description="whom a message mentions, by the whole value of the system's owner_tag"
@@ -113,7 +113,7 @@ class Config(Section):
     )
     escalate: Escalation = Field(
         (),
-        description="who is told of a malicious case that nobody has taken, step by step; by default nobody",
+        description="further destinations for a malicious case that nobody has acknowledged, step by step",
     )
     report: ReportConfig | None = Field(
         None, description="a report of the last four weeks, sent once a month; by default none is sent"

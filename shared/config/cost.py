@@ -24,7 +24,7 @@ PricesConfig = dict[_Id, _Usd]
 
 
 class CostConfig(Section):
-    """What is assumed about a hunt's cost."""
+    """The assumptions behind the cost of a hunt."""
 
     keep_days: float = Field(
         7,

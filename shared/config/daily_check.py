@@ -35,13 +35,13 @@ class DailyCheckConfig(Section):
         31_536_000,
         ge=86_400,
         strict=True,
-        description="seconds after which an unchanged secret is told of, where its age can be known",
+        description="seconds after which huntbridge warns of an unchanged secret, if its age is known",
     )
     certificate_left: int = Field(
         1_209_600,
         ge=0,
         strict=True,
-        description="seconds before the end of the platform's certificate in which it is told of",
+        description="how many seconds before its end huntbridge warns of the platform's certificate",
     )
 
     def last_due(self, now: datetime, platform_url: str) -> datetime:

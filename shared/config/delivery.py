@@ -66,7 +66,7 @@ class RemindersConfig(Section):
 
 
 class EscalationStepConfig(Section):
-    """Who is told if nobody has taken a malicious case for some time."""
+    """Further destinations for a malicious case that nobody has acknowledged for some time."""
 
     after: Annotated[int, Field(ge=60, le=604_800, strict=True), Duration()] = Field(
         description="seconds since the case is open, or a text such as 30m, after which the step is due"

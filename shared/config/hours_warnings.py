@@ -31,7 +31,7 @@ def hours_warnings(config: Config, unreachable: Collection[int]) -> Iterator[tup
             if when := _nobody_is_told(config.routes, number):
                 yield (
                     f"{where}.hold_malicious",
-                    f"nobody is told of malicious alarms of this route on {when}: let another route tell "
+                    f"malicious alarms of this route reach nobody on {when}: let another route send "
                     "them at once, with continue: true, or remove hold_malicious",
                 )
     reminded = [("reminders.to", config.reminders.to)] if config.reminders else []

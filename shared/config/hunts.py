@@ -100,7 +100,7 @@ class HostOptionsConfig(Section):
 
 
 class ProjectConfig(Section):
-    """Who sees a hunt's project on the platform, beside the user of the API key."""
+    """The people who see a hunt's project on the platform, beside the user of the API key."""
 
     users: Texts = Field((), description="names of users of the platform")
     groups: Texts = Field((), description="names of groups of the platform")
@@ -169,7 +169,9 @@ class HuntConfig(Section):
     )
     after: After = None
     preflight: bool = Field(
-        default=False, strict=True, description="look every day for what would fail, and tell what is new"
+        default=False,
+        strict=True,
+        description="look every day for problems of the next run, and report new ones",
     )
     max_cost: float | None = Field(
         None,

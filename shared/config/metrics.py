@@ -12,7 +12,7 @@ from shared.secrets import SecretRef
 
 
 class MetricsConfig(Section):
-    """Who may read the page /metrics of serve, and where. Without this section there is no such page."""
+    """The page /metrics of serve: its address, and who may read it. Without this section there is none."""
 
     listen: Listen | None = Field(
         None, description="address and port of a listener for /metrics alone, such as 127.0.0.1:9464"

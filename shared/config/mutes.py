@@ -1,4 +1,4 @@
-"""The section `mutes`: alarms that nobody is told of until a date."""
+"""The section `mutes`: alarms that send no messages until a date."""
 
 from __future__ import annotations
 

@@ -43,6 +43,6 @@ class PagerDutyScheduleConfig(Section):
 
 
 class OnDutyConfig(Section):
-    """Who is on duty."""
+    """The people on duty."""
 
     pagerduty: PagerDutyScheduleConfig = Field(description="the on-call schedule of PagerDuty that is asked")

@@ -11,7 +11,7 @@ from shared.config.types import DestinationName, KindName, OneOrMany, Section, S
 
 
 class RouteTestConfig(Section):
-    """One alarm and its destinations. What is not written is not known of the alarm."""
+    """One alarm and its destinations. Keys that are left out are not known of the alarm."""
 
     name: Text | None = Field(None, description="what the test is about; by default its number")
     event: Text | None = Field(None, description="kind of event; by default processing_with_alarms")

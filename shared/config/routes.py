@@ -52,7 +52,7 @@ class RouteConfig(Section):
     )
     outside: Outside = Field(
         OutsideConfig(),
-        description="what becomes of alarms outside the active hours: hold, until the hours begin, or "
+        description="what happens to alarms outside the active hours: hold, until the hours begin, or "
         "{elsewhere: [destinations]}",
     )
     hold_malicious: bool = Field(

@@ -46,7 +46,7 @@ ACCEPTED, UNAUTHORIZED, TOO_LARGE, TOO_SLOW = "accepted", "unauthorized", "too_l
 NO_TOKEN, QUEUE_FULL, NOT_STORED = "no_token", "queue_full", "not_stored"
 WEBHOOKS = Counter(
     "webhooks_total",
-    "Webhooks of the platform by what became of them.",
+    "Webhooks of the platform, by outcome.",
     (
         Label(
             "outcome",
@@ -65,7 +65,7 @@ EVENTS_HANDLED = Counter(
 ANSWERED, FAILED, TIMED_OUT, NOT_ASKED = "answered", "failed", "timed_out", "not_asked"
 ENRICHMENT_QUERIES = Counter(
     "enrichment_queries_total",
-    "Queries about an alarm, by the source that was asked and by what became of them.",
+    "Queries about an alarm, by source and outcome.",
     (_SOURCE, Label("outcome", (ANSWERED, FAILED, TIMED_OUT, NOT_ASKED))),
 )
 ENRICHMENT_SECONDS = Histogram(

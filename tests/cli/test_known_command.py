@@ -77,7 +77,7 @@ def entry_of(hunts: Hunts) -> str:
 def test_a_withheld_event_is_explained(closed):
     event = closed.find(2, found())
     said = closed.run("why", event)
-    assert "Not told: all its findings are withheld." in said
+    assert "No message: all its findings are withheld." in said
     assert "suspicious  PUA.NetTool at /opt/backup/nc" in said
     assert "withheld: known good" in said
     assert f"entry {entry_of(closed)} of Ada until " in said
@@ -96,7 +96,7 @@ def test_a_told_event_is_explained_with_what_did_not_cover_it(closed):
 def test_an_event_of_which_nothing_is_new_is_explained(hunts):
     hunts.find(1, found())
     said = hunts.run("why", hunts.find(2, found()))
-    assert f"Not told again: nothing is new about the open case {CASE} (second hunt)." in said
+    assert f"No new message: nothing is new about the open case {CASE} (second hunt)." in said
     assert "not told again: its case is open, and it was told there" in said
 
 

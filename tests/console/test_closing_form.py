@@ -46,10 +46,10 @@ def entries(house):
 def test_the_form_says_what_is_withheld_and_what_is_not(house):
     page = read(house.console.get(f"/cases/{KEY}", role="responder"))
     assert (
-        "Later alarms about this finding are recorded, and nobody is told: "
+        "Later alarms about this finding are recorded, and send no messages: "
         "Malicious File Detected: php_backdoor again /var/log/x"
     ) in page.text
-    assert "The malicious finding is told again, unless you say otherwise for it:" in page.text
+    assert "The malicious finding still sends messages, unless you say otherwise for it:" in page.text
     fields = page.form("Close").fields
     assert ("malicious", BACKDOOR) in fields
     assert ("until", "2027-02-27") in fields

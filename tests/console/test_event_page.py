@@ -70,7 +70,9 @@ def test_an_entry_that_covers_it_no_more_is_said_to_have_ended(house):
     house.console.post("/rules/known-good", data={"id": row.entry.id, "why": "no"})
     assert "known good on i-0aaaaaaaaaaaaaa04, ended by Mara Lindqvist" in page(house).text
     house.capture()
-    assert "and it was told, since the known-good entry was ended by Mara Lindqvist" in page(house).text
+    assert (
+        "and it was in a message, since the known-good entry was ended by Mara Lindqvist" in page(house).text
+    )
 
 
 def test_what_is_known_everywhere_is_withheld_at_its_first_sight(house):
@@ -79,7 +81,7 @@ def test_what_is_known_everywhere_is_withheld_at_its_first_sight(house):
     house.pass_time(60)
     house.alarm(5)
     seen = page(house)
-    assert "Not told: all its findings are withheld." in seen.text
+    assert "No message: all its findings are withheld." in seen.text
     assert all("this system never had it before" in row for row in seen.rows())
     assert "no case" in seen.text
 
@@ -87,7 +89,7 @@ def test_what_is_known_everywhere_is_withheld_at_its_first_sight(house):
 def test_nothing_new_about_an_open_case(house):
     house.capture()
     house.capture()
-    assert "Not told again: nothing is new about the open case." in page(house).text
+    assert "No new message: nothing is new about the open case." in page(house).text
     assert "2 findings still there" in read(house.console.get(f"/cases/{KEY}")).text
 
 

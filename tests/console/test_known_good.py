@@ -87,7 +87,7 @@ def test_an_ended_entry_covers_nothing_and_the_log_says_who_ended_it(house):
     sent = house.console.post(form.action, role="responder", data={"id": known.entry.id, "why": "not ours"})
     assert (sent.status_code, sent.headers["Location"]) == (303, "/rules#known-good")
     page = read(house.console.get("/rules", role="responder"))
-    assert f"1 finding on {SYSTEM}: told again when found." in page.text
+    assert f"1 finding on {SYSTEM} send messages again when found." in page.text
     assert "ended by Mara Lindqvist" in page.rows(1)[0]
     assert "End this entry" not in [button for form in page.forms for button in form.buttons]
     entry = house.audit()[0]

@@ -241,7 +241,7 @@ def test_the_list_says_what_whose_why_until_and_where_it_is_ended(house):
     house.runtime.ledger.mutes.hit("m1", "e1")
     configured, added = rows(house)
     assert configured.startswith(
-        "instance lab-1 malicious findings are told Bo: a pentest begins 1 Dec, 00:00"
+        "instance lab-1 malicious findings send messages Bo: a pentest begins 1 Dec, 00:00"
     )
     assert "in the configuration, mutes[1]: remove it there to end it" in configured
     assert "2026-12-24 00:00" in configured
@@ -260,7 +260,7 @@ def test_the_end_of_a_mute(house):
     assert (sent.status_code, sent.headers["Location"]) == (303, "/rules#mutes")
     assert stored(house) == []
     page = read(house.console.get("/rules", role="responder"))
-    assert f"You have ended the mute of instance {SYSTEM}: it is told again." in page.text
+    assert f"You have ended the mute of instance {SYSTEM}. Such alarms send messages again." in page.text
     entry = house.audit()[0]
     assert (entry.action, entry.by, entry.about) == (audit.MUTE_END, "Mara Lindqvist", f"mute {mute.id}")
     assert entry.after == {"ended_by": "Mara Lindqvist", "why": "fixed"}

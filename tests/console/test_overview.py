@@ -41,7 +41,7 @@ def test_a_malicious_case_is_taken_from_the_overview(house):
     answer = house.console.post(form.action, role="responder", data=dict(form.fields))
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
     page = overview(house)
-    assert "You have taken the case. soc, tickets will be told." in page.text
+    assert "You have taken the case. soc, tickets will get a message." in page.text
     assert page.title == "All is well"
     assert "0 open, 1 taken" in page.text
 

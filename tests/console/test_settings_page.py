@@ -166,7 +166,7 @@ def test_what_the_daily_check_found_last(console):
     assert "Not done yet." in page_of(console)
     notes, at = console.runtime.ledger.notes, console.runtime.now().isoformat()
     notes.save(kinds.DAILY_CHECK_NOTES, "soc", {"at": at, "failing": {}})
-    assert "Everything would work." in page_of(console)
+    assert "Everything works." in page_of(console)
     failing = {"platform": f"the key lacks a right {HOSTILE}"}
     notes.save(kinds.DAILY_CHECK_NOTES, "the platform", {"at": at, "failing": failing})
     page = page_of(console)

@@ -103,7 +103,7 @@ class JsmDestination:
             note = note or shortened
             if noted.ok is False:
                 raise Stopped(Rejected(f"Jira Service Management took no note: “{noted.status}”"))
-        unknown = f"what became of it is not known: {made.status or 'not processed yet'}"
+        unknown = f"the outcome is not known: {made.status or 'not processed yet'}"
         return made.alert or alias, "; ".join(filter(None, (note, "" if made.ok else unknown)))
 
     def _change(self, act: Act, message: Message) -> str:

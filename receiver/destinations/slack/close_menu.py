@@ -24,9 +24,9 @@ _VERDICTS = {
     Verdict.FALSE_POSITIVE: "False positive: not real",
 }
 _CONFIRMATION = (
-    "Everybody who was told of the case is told that you closed it. After “benign” or “false positive” its "
-    "findings are known good on this system for the usual time: nobody is told of them. Malicious findings "
-    "are not, unless somebody names them."
+    "All destinations of the case get a message with your name. After “benign” or “false positive”, its "
+    "findings are known good on this system for the usual time, and send no messages. Malicious findings "
+    "still do, unless somebody names them."
 )
 
 

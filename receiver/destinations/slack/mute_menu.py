@@ -16,8 +16,8 @@ from receiver.intake.slack_request import MUTE, ONE_DAY, SEVEN_DAYS, UNTIL_NEXT_
 
 _LENGTHS = {ONE_DAY: "1 day", SEVEN_DAYS: "7 days"}
 _CONFIRMATION = (
-    "Until then nobody is told of the findings of this case on this system, except of malicious ones. "
-    "Whatever else is found there is told. The mute itself is told, with your name."
+    "Until then the findings of this case on this system send no messages, except malicious ones. Other "
+    "findings there still send messages. Everybody sees the mute, with your name."
 )
 
 

@@ -43,7 +43,7 @@ def test_a_channel_that_was_archived_is_told_elsewhere_and_so_is_its_mending(wor
     days, channel = Days(world), world.slack.channels[0]
     assert days.check("ir", "tickets", "siem") == []
     channel.is_archived = True
-    broken = (DESTINATION_BROKEN, "The destination ir would not take an alarm")
+    broken = (DESTINATION_BROKEN, "The destination ir does not accept alarms")
     assert days.check("ir", "tickets", "siem") == [broken]
     message = world.siem.sent[-1]
     assert "archived" in message.quote
@@ -53,7 +53,7 @@ def test_a_channel_that_was_archived_is_told_elsewhere_and_so_is_its_mending(wor
     assert issue.fields["summary"] == broken[1]
     assert days.check("ir", "tickets", "siem") == []
     channel.is_archived = False
-    mended = (DESTINATION_MENDED, "The destination ir would take an alarm again")
+    mended = (DESTINATION_MENDED, "The destination ir accepts alarms again")
     assert days.check("ir", "tickets", "siem") == [mended]
 
 
@@ -105,7 +105,7 @@ def test_where_only_the_broken_one_would_be_told_the_next_one_is(make_world):
     Days(world).check("ir")
     (post,) = world.slack.posts
     assert post.channel == SECOND
-    assert header(post) == "◇ The destination ir would not take an alarm"
+    assert header(post) == "◇ The destination ir does not accept alarms"
 
 
 def test_a_destination_that_hangs_is_told_like_one_that_refuses(world, monkeypatch):

@@ -220,7 +220,7 @@ def test_an_alert_that_is_not_processed_is_created_once_more_and_no_more(world: 
     world.alarm()
     delivery = world.stage.runtime.ledger.deliveries.get(alarm_id(world), "on-call")
     assert delivery.attempts == 2
-    assert delivery.note == "what became of it is not known: not processed yet"
+    assert delivery.note == "the outcome is not known: not processed yet"
     (alert,) = world.jsm.alerts
     assert alert.count == 2
     world.jsm.slow = 0
@@ -234,7 +234,7 @@ def test_a_key_that_may_not_ask_what_became_of_an_alert_is_enough(world: OnCall)
     world.alarm(9)
     delivery = world.stage.runtime.ledger.deliveries.get(alarm_id(world), "on-call")
     assert delivery.attempts == 1
-    assert delivery.note == "what became of it is not known: the key may not ask (answered 403)"
+    assert delivery.note == "the outcome is not known: the key may not ask (answered 403)"
     (alert,) = world.jsm.alerts
     assert len(alert.notes) == 1
 

@@ -30,7 +30,7 @@ def routes(*rules, more=""):
 )
 def test_nobody_is_told_of_malicious_alarms_at_some_time(tmp_path, rules, said):
     warning = warnings_of(tmp_path, routes(*rules))[0]
-    assert warning.startswith("routes[0].hold_malicious: nobody is told of malicious alarms of this route ")
+    assert warning.startswith("routes[0].hold_malicious: malicious alarms of this route reach nobody on ")
     assert said in warning
 
 

@@ -30,8 +30,8 @@ def test_what_a_person_reads(stage):
     (notice,) = notices(stage.office)
     assert notice.title == "1 message could not be delivered to soc"
     assert notice.summary == (
-        "Nothing is lost: `huntbridge dead list` shows what is kept, and "
-        "`huntbridge dead retry --destination soc` tries it again once the cause is gone."
+        "Nothing is lost. `huntbridge dead list` shows what is kept. When the cause is gone, "
+        "`huntbridge dead retry --destination soc` tries again."
     )
     assert notice.quote == GONE.reason
     assert notices(stage.soc) == []
@@ -116,7 +116,7 @@ def test_a_malicious_alarm_is_named_where_its_death_is_announced(stage):
     malicious(stage, 3)
     stage.run()
     (notice,) = notices(stage.office)
-    assert notice.title == "3 malicious on web-01 (i-0aaaaaaaaaaaaaaa1) could not be told to soc"
+    assert notice.title == "3 malicious on web-01 (i-0aaaaaaaaaaaaaaa1) could not be sent to soc"
     assert (notice.severity, notice.quote) == (Severity.MALICIOUS, GONE.reason)
     assert "`huntbridge dead retry --destination soc`" in notice.summary
     # Each by itself and at once, also within the hour; the others are counted as ever.
@@ -124,7 +124,7 @@ def test_a_malicious_alarm_is_named_where_its_death_is_announced(stage):
     receive(stage, 1)
     for_a_minute(stage)
     assert titles(stage.office)[1:] == [
-        "4 malicious on web-01 (i-0aaaaaaaaaaaaaaa1) could not be told to soc",
+        "4 malicious on web-01 (i-0aaaaaaaaaaaaaaa1) could not be sent to soc",
         "1 message could not be delivered to soc",
     ]
 
@@ -138,8 +138,8 @@ def test_malicious_alarms_that_die_in_numbers_are_counted_from_some_point_on(sta
     stage.forward(3_700)
     for_a_minute(stage)
     shown = titles(stage.office)
-    assert sum("could not be told to soc" in title for title in shown) == OWN_NOTICES
-    counted = [title for title in shown if "could not be told" not in title]
+    assert sum("could not be sent to soc" in title for title in shown) == OWN_NOTICES
+    counted = [title for title in shown if "could not be sent" not in title]
     assert sum(int(title.split()[0]) for title in counted) == 6
     assert counted[-1].endswith(" of them malicious")
     malicious(stage, 99)  # an hour later there is room again
@@ -158,7 +158,7 @@ def test_a_second_death_of_what_was_tried_again_is_told_again(stage):
     assert (
         titles(stage.office)
         == [
-            "3 malicious on web-01 (i-0aaaaaaaaaaaaaaa1) could not be told to soc",
+            "3 malicious on web-01 (i-0aaaaaaaaaaaaaaa1) could not be sent to soc",
         ]
         * 2
     )
@@ -172,7 +172,7 @@ def test_a_malicious_event_that_cannot_be_worked_is_named(stage, monkeypatch):
         stage.forward(400)
     stage.run()
     (notice,) = notices(stage.soc)
-    assert notice.title == "7 malicious in project 3, evidence 7 could not be told"
+    assert notice.title == "7 malicious in project 3, evidence 7 could not be sent"
 
 
 @pytest.mark.parametrize("writes_before_the_crash", range(9))
@@ -212,11 +212,11 @@ def test_a_clock_that_was_set_back_does_not_silence_the_next_one(stage):
     [
         (
             {"event": "high_severity_alarm", "message": "In project id 3."},
-            "A malicious alarm in project 3 could not be told",
+            "A malicious alarm in project 3 could not be sent",
         ),
         (
             {"event": "detection_created", "message": {"severity": "high", "instance_id": f"i-{1:017x}"}},
-            f"A malicious alarm on i-{1:017x} could not be told",
+            f"A malicious alarm on i-{1:017x} could not be sent",
         ),
     ],
 )
