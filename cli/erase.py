@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from shared.hosting.runtime import DATABASE, Runtime
 from shared.local.conversion import earlier_files
 from shared.local.data_directory import AlreadyServed, sole_server
 from shared.local.inbox import FOLDER
-from shared.local.inbox_import import InboxImport
+from shared.local.inbox_import import import_all
 from shared.local.queue import SqliteQueue
 from shared.local.sweep import documents_in
 from shared.models.systems import System
@@ -124,12 +123,10 @@ def _alone(runtime: Runtime, data: Path, yes: bool) -> Iterator[None]:
     try:
         with sole_server(data):
             assert isinstance(runtime.events, SqliteQueue)
-            InboxImport(runtime.events, data / FOLDER).bring_in()
+            import_all(runtime.events, data / FOLDER)
             yield
     except AlreadyServed:
         raise DataUnusable(f"huntbridge serves {data.absolute()}: stop it first") from None
-    except sqlite3.Error as error:
-        raise StoreError(f"the inbox cannot be imported: {error}") from error
 
 
 def _find(runtime: Runtime, choose: Choose) -> Found:

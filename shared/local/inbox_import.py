@@ -11,6 +11,7 @@ from pathlib import Path
 
 from shared.local.inbox_reader import InboxReader
 from shared.local.queue import SqliteQueue
+from shared.queues.ports import QueueError
 
 log = logging.getLogger(__name__)
 
@@ -63,3 +64,14 @@ class InboxImport:
         """Whether everything is imported. To be asked when no process writes the inbox any more."""
         self.wake()
         return self._reader.is_empty()
+
+
+def import_all(events: SqliteQueue, directory: Path) -> None:
+    """Import all that waits while no process writes the inbox. Raises QueueError."""
+    try:
+        reader = InboxReader(directory, events.database.read, events.add)
+        while batch := reader.read():
+            events.database.write(partial(reader.store, batch=batch), durable=batch.durable)
+            reader.stored(batch)
+    except (sqlite3.Error, OSError) as error:
+        raise QueueError(f"the inbox cannot be imported: {error}") from error
