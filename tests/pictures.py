@@ -18,9 +18,22 @@ DESTINATIONS = Path(__file__).parent / "receiver/destinations"
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs/pictures"
 STYLE = ROOT / "console/static/previews.css"
-WIDTH, HEIGHT, SCALE = 390, 844, 2  # of a phone
+PHONE, DESKTOP = 390, 740  # pixels; the desktop's as wide as a channel beside its lists
+HEIGHT, SCALE = 844, 2  # of a phone
+# By the name of the picture: the destination, its golden message, the width, and the theme of Teams.
+MADE = {
+    "slack-alarm": ("slack", "rich.bot", PHONE, ""),
+    "slack-alarm-desktop": ("slack", "rich.bot", DESKTOP, ""),
+    "slack-thread": ("slack", "rich.reply", PHONE, ""),
+    "slack-hunt": ("slack", "hunt_finished.webhook", PHONE, ""),
+    "teams-alarm": ("teams", "rich", PHONE, "light"),
+    "teams-alarm-desktop": ("teams", "rich", DESKTOP, "light"),
+    "teams-hunt": ("teams", "hunt_finished", PHONE, "dark"),
+    "jira-issue": ("jira", "rich.cloud", PHONE, ""),
+    "jira-issue-desktop": ("jira", "rich.cloud", DESKTOP, ""),
+}
 AT = datetime(2026, 11, 22, 12, 0, 4, tzinfo=UTC)
-SLACK = """<!doctype html>
+PAGE = """<!doctype html>
 <meta charset="utf-8">
 <link rel="stylesheet" href="{css}">
 <style>body {{ width: {width}px; margin: 12px; font-family: "Liberation Sans", sans-serif; }}</style>
@@ -33,23 +46,25 @@ def golden(type: str, name: str) -> Any:
     return json.loads((DESTINATIONS / type / "golden" / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def slack(name: str, picture: Path, folder: Path) -> None:
-    message = draw("slack", golden("slack", name), Byline(AT))
-    page = folder / "slack.html"
-    page.write_text(SLACK.format(css=STYLE.as_uri(), message=message, width=WIDTH - 24), encoding="utf-8")
-    _shoot(page.as_uri(), picture, folder)
+def preview(type: str, name: str, width: int, folder: Path) -> str:
+    """The address of a page with a message as the console's preview draws it."""
+    page = folder / "preview.html"
+    message = draw(type, golden(type, name), Byline(AT))
+    page.write_text(PAGE.format(css=STYLE.as_uri(), message=message, width=width - 24), encoding="utf-8")
+    return page.as_uri()
 
 
-def teams(name: str, theme: str, picture: Path, folder: Path) -> None:
+def card(name: str, theme: str, width: int, folder: Path) -> str:
+    """The address of a page with a card of Teams."""
     cards = {name: golden("teams", name)["attachments"][0]["content"]}
-    _shoot(rendering.page(cards, theme, folder, width=WIDTH - 32), picture, folder)
+    return rendering.page(cards, theme, folder, width=width - 32)
 
 
-def _shoot(url: str, picture: Path, folder: Path) -> None:
-    """A picture as high as what a phone shows of the page, at least."""
-    told = rendering.chromium(url, f"--window-size={WIDTH},{HEIGHT}", "--dump-dom", folder=folder)
+def shoot(url: str, width: int, picture: Path, folder: Path) -> None:
+    """A picture as high as the page."""
+    told = rendering.chromium(url, f"--window-size={width},{HEIGHT}", "--dump-dom", folder=folder)
     height = int(told.partition('data-height="')[2].partition('"')[0])
-    size = f"--window-size={WIDTH},{height}"
+    size = f"--window-size={width},{height}"
     look = ("--hide-scrollbars", f"--force-device-scale-factor={SCALE}", f"--screenshot={picture}")
     rendering.chromium(url, size, *look, folder=folder)
 
@@ -59,11 +74,9 @@ def main() -> None:
         sys.exit(f"no pictures: {missing}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        slack("rich.bot", PICTURES / "slack-alarm.png", folder)
-        slack("rich.reply", PICTURES / "slack-thread.png", folder)
-        slack("hunt_finished.webhook", PICTURES / "slack-hunt.png", folder)
-        teams("rich", "light", PICTURES / "teams-alarm.png", folder)
-        teams("hunt_finished", "dark", PICTURES / "teams-hunt.png", folder)
+        for picture, (type, message, width, theme) in MADE.items():
+            url = card(message, theme, width, folder) if theme else preview(type, message, width, folder)
+            shoot(url, width, PICTURES / f"{picture}.png", folder)
 
 
 if __name__ == "__main__":
