@@ -9,10 +9,10 @@ from urllib.parse import urljoin
 
 from playwright.sync_api import Page, sync_playwright
 
+from tests.e2e import screens
 from tests.e2e.running import CHROMIUM, FLAGS, ROOT, running_demo
 
-PICTURES = ROOT / "docs/pictures"
-SCREENS = ("overview", "cases", "case", "run", "coverage", "deliveries")
+DOCS = ROOT / "docs"
 COUNTED_WITHIN = 80_000  # milliseconds until the events of the hunt are counted by technique
 
 
@@ -43,18 +43,18 @@ def main() -> None:
         page.wait_for_timeout(COUNTED_WITHIN)
         page.goto(urljoin(demo, "/console"))
         console = urljoin(page.url, "/")
-        urls = {screen: address(page, console, screen) for screen in SCREENS}
+        urls = {screen: address(page, console, screen) for screen in screens.SCREENS}
         for screen, url in urls.items():
-            for scheme in ("light", "dark"):
+            for scheme in screens.SCHEMES:
                 page.emulate_media(color_scheme=scheme)
                 page.goto(url)
-                page.screenshot(path=PICTURES / f"console-{screen}-{scheme}.png")
+                page.screenshot(path=DOCS / screens.picture(screen, scheme))
         page.emulate_media(color_scheme="light")
         page.goto(urls["overview"])
-        page.screenshot(path=ROOT / "docs/demo.png")
+        page.screenshot(path=DOCS / screens.DEMO)
         page.set_viewport_size({"width": 390, "height": 844})
         page.goto(urls["case"])
-        page.screenshot(path=PICTURES / "console-case-phone.png")
+        page.screenshot(path=DOCS / screens.PHONE)
         browser.close()
 
 
