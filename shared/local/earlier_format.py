@@ -16,7 +16,7 @@ from shared.local.private import make_private
 from shared.storage.ports import StoreError
 
 FORMAT = 4  # of 0.1.0
-_TABLES = """
+_STATEMENTS = """
 CREATE TABLE entries (
     "index" TEXT NOT NULL, position TEXT NOT NULL,
     kind TEXT NOT NULL, "group" TEXT NOT NULL, name TEXT NOT NULL,
@@ -38,9 +38,7 @@ CREATE TABLE dead (
     queue TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,
     added REAL NOT NULL, died REAL NOT NULL, attempts INTEGER NOT NULL, reason TEXT NOT NULL,
     PRIMARY KEY (queue, id)
-)
-"""
-_COPY = """
+);
 INSERT INTO documents SELECT kind, "group", name, version, unpack(body) FROM now.documents;
 INSERT INTO entries SELECT e."index", e.position, d.kind, d."group", d.name
     FROM now.entries e JOIN now.documents d ON d.id = e.document;
@@ -74,7 +72,7 @@ def _copy(whole: Path, new: Path) -> None:
         db.create_function("unpack", 1, unpack_text, deterministic=True)
         db.execute("ATTACH ? AS now", (str(whole),))
         db.execute("BEGIN")
-        for statement in f"{_TABLES};{_COPY}".split(";"):
+        for statement in _STATEMENTS.split(";"):
             db.execute(statement)
         db.execute(f"PRAGMA user_version={FORMAT}")
         db.execute("COMMIT")
