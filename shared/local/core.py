@@ -325,9 +325,9 @@ class Core:
         self._switch_to(work)
 
     def _end_earlier(self, workers: Workers, item: Item) -> list[float]:
-        """End the handler that has this item in work after its lease, such as when the machine was suspended,
-        as if the process had been killed: two at once could contradict each other. Returns when its lease
-        ended, so that `late` knows of an item that hangs at every attempt."""
+        """End the handler that still works on this item after its lease, as if the process had been killed.
+        That happens when the machine was suspended. Two handlers at once could contradict each other. Returns
+        when the lease ended, so that `late` knows of an item that hangs at every attempt."""
         same = [
             work
             for work in self._in_work.values()

@@ -20,7 +20,9 @@ _JINJA = re.compile(r"\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _PRINTED = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _SCRIPT = re.compile(r"<(script|style|svg)\b.*?</\1>", re.DOTALL)
 _INLINE = re.compile(r"(?!<span class=.line)</?(?:a|b|em|strong|code|span|i|time|abbr|kbd|small)\b[^>]*>")
-_NO_PROSE = re.compile(r"\(\?|[\])][*+?{]|\\[\w.]|\b(?:NOT NULL|CROSS JOIN)\b")  # patterns and SQL
+_NO_PROSE = re.compile(
+    r"\(\?|[\])][*+?{]|\\[\w.]|\b(?:NOT NULL|CROSS JOIN|INSERT INTO)\b"
+)  # patterns and SQL
 _ID = re.compile(r"\b(?:i|vol|key)-[0-9a-f]{6,}|\barn:\S+")
 _TAG = re.compile(r"<[^>]+>")
 
