@@ -56,17 +56,21 @@ class Selection:
 
     @classmethod
     def find(cls, selector: Selector, documents: Callable[[], Iterable[Document]]) -> Selection:
-        """`documents` reads all documents; it is called twice."""
-        found = cls(selector, {selector.case} - {""})
-        names: dict[str, set[bool]] = defaultdict(set)  # by name: whether systems that have it are meant
-        if system := selector.system:
+        """`documents` reads all documents; it is called three times or more."""
+        found, system = cls(selector, {selector.case} - {""}), selector.system
+        if system:
             found.ids |= {system.key, system.lasting_key, system.instance, system.lasting}
-            if system.kind is not Kind.EC2:
-                names[system.name].add(True)
         under_way = {key for each in documents() if (key := _under_way(each))}
-        for each in documents():
-            if isinstance(each.body, Mapping):
-                found._look(each, under_way, names)
+        known = -1
+        while known < len(found.ids):  # a case that was found late leads to events that were read before
+            known = len(found.ids)
+            found.problems.clear()
+            names: dict[str, set[bool]] = defaultdict(set)  # by name: whether systems that have it are meant
+            if system and system.kind is not Kind.EC2:
+                names[system.name].add(True)
+            for each in documents():
+                if isinstance(each.body, Mapping):
+                    found._look(each, under_way, names)
         if not selector.before:
             found.words = {*found.ids, *(name for name, meant in names.items() if meant == {True})}
         return found
