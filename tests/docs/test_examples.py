@@ -28,7 +28,7 @@ NAMING = re.compile(r"\b(?:to|elsewhere|fallback|default|held): *(\[[^\]]*\]|[a-
 def completed(text: str) -> dict[str, Any]:
     """The example with what it needs: the platform, targets of its hunts, and destinations of its names."""
     given = yaml.safe_load(text)
-    whole = NEEDED | given
+    whole: dict[str, Any] = NEEDED | given
     if "destinations" not in given:
         named = {name for part in NAMING.findall(text) for name in re.findall(r"[a-z][\w-]*", part)}
         whole["destinations"] = dict.fromkeys(sorted(named) or ["soc"], SLACK)
