@@ -403,8 +403,10 @@ class Machine(RuleBasedStateMachine):
         self.world.tick += 1
         self.world.drain()
         self.note_ends()
-        for each in self.unsure:
-            each.end = self.world.tick
+        for each in self.unsure:  # its process may have died before it stored anything
+            case = self.world.runtime.ledger.cases.get(each.case)
+            if case and any(decision.by == each.by for decision in case.decisions):
+                each.end = self.world.tick
         self.unsure.clear()
         for key, closure, start in self.perhaps_reopened:
             self.note_reopening(key, closure, start, False)

@@ -323,3 +323,12 @@ def test_a_case_closed_between_the_ruling_and_the_message(
     assert script.found(scanner(malicious=True, content="b")) == 1
     assert script.found(*with_it, LOG, fuse=(calls, "close")) >= 1
     assert script.found(scanner(malicious=True)) == 1
+
+
+def test_a_decision_whose_process_died_before_it_stored_anything(script: Script) -> None:
+    script.found(scanner())
+    script.judged(fuse=(1, "kill"))
+    assert script.found(scanner()) == 0
+    case = script.case_of(WEB)
+    assert case
+    assert case[1].state is CaseState.OPEN
