@@ -195,7 +195,8 @@ def end(config_path: str | None, data: Path, id: str, by: str, why: str) -> None
         ended = muting(runtime).end(id, person, why)
     except MuteRefused as error:
         raise Failed(f"{error}; `huntbridge mute list` shows all mutes") from None
-    click.echo(f"{one_line(by)} has ended the mute {id}: {one_line(ended.match.words, 300)} is told again")
+    muted = one_line(ended.match.words, 300)
+    click.echo(f"{one_line(by)} has ended the mute {id}. These alarms send messages again: {muted}")
 
 
 def _end(now: datetime, length: str | None, until: datetime | None, next_hunt: bool) -> datetime:

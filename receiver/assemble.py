@@ -254,7 +254,7 @@ def enricher(runtime: Runtime, waiting: Waiting | None = None) -> Enricher:
 
 
 def duty_roster(runtime: Runtime) -> DutyRoster | None:
-    """Who knows who is on duty; None if nobody is configured to."""
+    """The service that names the people on duty; None if none is configured."""
     if runtime.config.on_duty is None:
         return None
     config = runtime.config.on_duty.pagerduty

@@ -44,7 +44,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Tested:
-    """What came of the platform's test message through one webhook."""
+    """The outcome of the platform's test message through one webhook."""
 
     hook: Webhook
     said: str

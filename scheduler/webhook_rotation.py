@@ -19,7 +19,7 @@ from shared.secrets import Secret
 
 @dataclass(frozen=True)
 class Rotated:
-    """What came of one webhook. `failed` is empty if the new token was seen working through it."""
+    """The outcome of one webhook. `failed` is empty if the new token was seen working through it."""
 
     hook: Webhook
     failed: str = ""

@@ -1,4 +1,4 @@
-"""The screen "Event": who was told of an event, and which of its findings were withheld, and why."""
+"""The screen "Event": which messages an event sent, and which of its findings were withheld, and why."""
 
 from __future__ import annotations
 

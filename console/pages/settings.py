@@ -112,7 +112,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
         _say(sent.said, sent.delivered)
 
     def told(act: Callable[[], None]) -> AnyResponse:
-        """Act, and go back to the page, which says what came of it. The platform or a destination may take
+        """Act, and go back to the page, which says the outcome. The platform or a destination may take
         long to answer, so only one is waited for at a time: other pages keep their threads."""
         if not asking.acquire(blocking=False):
             _say("somebody else is registering or testing at the moment: try again in a minute", ok=False)

@@ -1,4 +1,4 @@
-"""What the page about coverage says: which systems were not captured, since when and why, what came of each
+"""What the page about coverage says: which systems were not captured, since when and why, the outcome of each
 week, and which ATT&CK techniques were found."""
 
 from __future__ import annotations

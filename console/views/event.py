@@ -1,4 +1,4 @@
-"""One event: who was told of it, and what was decided about each of its findings."""
+"""One event: its messages, and what was decided about each of its findings."""
 
 from __future__ import annotations
 

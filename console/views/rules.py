@@ -50,7 +50,7 @@ class HoursRow:
     words: str  # such as "Mon-Fri 08:00-18:00 Europe/Berlin"
     is_open: bool
     change: str  # when they end or begin, in their own time zone
-    outside: str  # what becomes of alarms outside them
+    outside: str  # what happens to alarms outside them
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A simulated Jira Service Management: one team's alerts, by the integration API of its operations.
 
-As in the real service, a request is only queued: the answer is 202 with an id, and what became of it must be
+As in the real service, a request is only queued: the answer is 202 with an id, and its outcome must be
 asked with this id. Creating an alert whose alias is open counts that alert; a closed one is not opened again,
 and a new alert is made. Nobody is paged; what would page somebody is kept in `pages`.
 """

@@ -136,7 +136,7 @@ class CaseLifecycle:
 
     def told(self, case_key: str, destination: str) -> None:
         """Record that a destination was told of a case whose alarms were held for it. From now on it is told
-        what becomes of the case. The reminders of a malicious case begin, unless they have begun."""
+        what happens to the case. The reminders of a malicious case begin, unless they have begun."""
 
         def change(case: Case | None) -> Case | None:
             if case is None:
@@ -277,7 +277,7 @@ class CaseLifecycle:
         )
 
     def in_words(self, case_key: str, shown: Severity) -> str:
-        """What became of the case, for one line of a list that shows it as severe as `shown`; empty if
+        """The outcome of the case, for one line of a list that shows it as severe as `shown`; empty if
         nothing did."""
         case = self._ledger.cases.get(case_key)
         return case_in_words(case, shown) if case else ""

@@ -1,4 +1,4 @@
-"""Records what became of a message, and decides whether its item is finished, tried again or dead."""
+"""Records the outcome of a message, and decides whether its item is finished, tried again or dead."""
 
 from __future__ import annotations
 

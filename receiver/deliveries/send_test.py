@@ -17,7 +17,7 @@ from shared.models.severity import Severity
 
 @dataclass(frozen=True)
 class SentTest:
-    """What became of the message, as a sentence without a full stop."""
+    """The outcome of the message, as a sentence without a full stop."""
 
     said: str
     delivered: bool

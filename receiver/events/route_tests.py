@@ -19,7 +19,7 @@ from shared.models.event_kinds import DECISION_KINDS
 
 @dataclass(frozen=True)
 class Tried:
-    """One test, and what came of it."""
+    """One test, and the outcome."""
 
     name: str
     expected: tuple[str, ...]
@@ -34,7 +34,7 @@ class Tried:
 
     @property
     def words(self) -> str:
-        """What came of it, such as "to ir; to soc, held until 2026-11-30 08:00 Europe/Berlin"."""
+        """The outcome, such as "to ir; to soc, held until 2026-11-30 08:00 Europe/Berlin"."""
         now = [name for name in self.got if name not in self.held]
         parts = [f"to {', '.join(now)}"] if now else []
         parts += [f"to {name}, {when}" for name, when in self.held.items()]

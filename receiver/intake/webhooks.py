@@ -1,4 +1,4 @@
-"""What becomes of a webhook's request, whichever server carries it: an item to store, or a refusal.
+"""Decides about a webhook's request, for every server: an item to store, or a refusal.
 
 The Flask application and the loop of the web process (`cli/web_process.py`) share every line of this. It
 imports little, so that both start fast.

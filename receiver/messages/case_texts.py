@@ -17,7 +17,7 @@ from shared.phrases import counted, ordinal
 
 
 def case_in_words(case: Case, shown: Severity) -> str:
-    """What became of the case, for one line of a list that shows it as severe as `shown`; empty if nothing
+    """The outcome of the case, for one line of a list that shows it as severe as `shown`; empty if nothing
     did."""
     worst = case.alarm.severity
     worse = f"this system has {worst.value} alarms too" if worst.rank > shown.rank else ""

@@ -43,7 +43,7 @@ class Rerun:
 
 @dataclass(frozen=True)
 class Processed:
-    """What became of a rerun."""
+    """The outcome of a rerun."""
 
     started: int
     gone: int = 0  # the platform no longer has the evidence

@@ -114,7 +114,7 @@ def _outside(value: Any) -> Any:
 
 
 class OutsideConfig(Section):
-    """What becomes of alarms outside the active hours: they are held, or told at other destinations."""
+    """What happens to alarms outside the active hours: they are held, or told at other destinations."""
 
     elsewhere: Annotated[tuple[DestinationName, ...], OneOrMany()] = Field(
         (), description="names of the destinations that get the alarms instead"

@@ -1,4 +1,4 @@
-"""Which decisions a case allows in which state, and what becomes of the case.
+"""Which decisions a case allows in which state, and what happens to the case.
 
 open → acknowledged → closed. A case that was given back or reopened is open.
 """

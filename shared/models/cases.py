@@ -13,7 +13,7 @@ from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm
 from shared.models.decisions import Action, CaseDecision
 
-# Who handles a case needs these as well. They are defined beside the decisions, since an alarm has them too.
+# Code for cases needs these as well. They are defined beside the decisions, since an alarm has them too.
 from shared.models.decisions import CaseState as CaseState
 from shared.models.decisions import Closure as Closure
 from shared.models.decisions import Verdict as Verdict

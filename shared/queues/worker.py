@@ -60,7 +60,7 @@ def attempt(handler: Handler, item: Item) -> Verdict:
 
 
 def settle(queue: Queue, item: Item, verdict: Verdict) -> None:
-    """Tell the queue what becomes of a claimed item."""
+    """Tell the queue what happens to a claimed item."""
     keys = {"item": item.id, "queue": queue.name}
     match verdict:
         case Done():

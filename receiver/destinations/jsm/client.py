@@ -1,7 +1,7 @@
 """Calls the alert API of Jira Service Management's operations.
 
-Each request is only queued there: the answer is 202 with an id. The client asks with this id what became of
-the request.
+Each request is only queued there: the answer is 202 with an id. The client asks with this id for the outcome
+of the request.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from shared.secrets import Secret
 from shared.text import one_line
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
-_WAITS = (0.0, 0.5, 1.0, 2.0)  # seconds before each question what became of a request
+_WAITS = (0.0, 0.5, 1.0, 2.0)  # seconds before each question for the outcome of a request
 _QUESTION_TIMEOUT = 5.0
 _NO_REQUEST = "00000000-0000-0000-0000-000000000000"  # the id of a request that never was
 _MAX_STATUS = 200
@@ -33,7 +33,7 @@ _MAX_STATUS = 200
 
 @dataclass(frozen=True)
 class Processed:
-    """What became of a request that JSM has accepted."""
+    """The outcome of a request that JSM has accepted."""
 
     ok: bool | None  # None: it is not known
     status: str = ""  # in JSM's words, or why it is not known; empty if it is not processed yet
@@ -67,7 +67,7 @@ class JsmApi:
         return self._http.request("POST", f"{self._url}{path}", headers=self._headers(), data=data)
 
     def outcome(self, answer: Answer) -> Outcome | Processed:
-        """What became of a request, from the answer to it. An Outcome if JSM did not accept the request."""
+        """The outcome of a request, from the answer to it. An Outcome if JSM did not accept the request."""
         outcome = self._classify(answer)
         if not isinstance(outcome, Delivered):
             return outcome

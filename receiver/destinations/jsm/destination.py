@@ -119,7 +119,7 @@ class JsmDestination:
     def _post(
         self, message: Message, path: str, body: Callable[[bool], Mapping[str, Any]]
     ) -> tuple[Processed, str]:
-        """Make a request and ask what became of it. `body`: of the request; its argument says whether it must
+        """Make a request and ask for its outcome. `body`: of the request; its argument says whether it must
         be short. Returns a note too if it was shortened. Raises NetworkError, and Stopped if the request was
         not accepted, or if JSM has not processed it yet; it is made again once."""
         answer, note = send_shorter_if_refused(lambda share: self._api.post(path, body(share < 1)))

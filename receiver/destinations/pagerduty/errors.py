@@ -28,7 +28,7 @@ _ADVICE = {
 
 def classify_event(answer: Answer, *, now: float, mask: Mask) -> Outcome:
     """`now`: epoch seconds. PagerDuty answers 202 with `status: success`; the event is in its queue then, and
-    nobody is told what became of it."""
+    nobody learns its outcome."""
     outcome = classify(_in_words(answer), now=now, mask=mask, advice=_ADVICE)
     if isinstance(outcome, Delivered) and json_object(answer).get("status") != "success":
         return Rejected(

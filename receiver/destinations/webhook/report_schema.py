@@ -27,11 +27,11 @@ class SystemPart:
 
 @dataclass(eq=False, repr=False)
 class CaptureLine:
-    """What became of one system in a hunt."""
+    """The outcome of one system in a hunt."""
 
     system: Annotated[SystemPart, doc("which system")]
     name: Annotated[str, doc("its tag Name, where an earlier alarm found it out")]
-    state: Annotated[CaptureState, doc("what became of its capture")]
+    state: Annotated[CaptureState, doc("the outcome of its capture")]
     malicious: Annotated[int, doc("number of malicious alarms")]
     suspicious: Annotated[int, doc("number of suspicious alarms")]
     reason: Annotated[str, doc("why it failed, or why it is unknown")]
