@@ -53,6 +53,10 @@ def test_every_kind_of_event_is_on_the_page():
 
 
 def test_every_exit_code_is_on_the_page():
-    failures: list[type[exit_codes.Failed]] = [exit_codes.Failed, *exit_codes.Failed.__subclasses__(), send_test.NotNow]
+    failures: list[type[exit_codes.Failed]] = [
+        exit_codes.Failed,
+        *exit_codes.Failed.__subclasses__(),
+        send_test.NotNow,
+    ]
     used = {0, hunt_run.INTERRUPTED, *(failure.exit_code for failure in failures)}
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", page("exit-codes.md"), re.M)} == used
