@@ -50,7 +50,7 @@ def sections() -> list[Section]:
 
 
 def generated() -> str:
-    all = sections()
+    all, defs = sections(), schema()["$defs"]
     parts = []
     for section in all:
         parts.append(f"## {section.title}\n")
@@ -58,7 +58,9 @@ def generated() -> str:
             parts.append(prose(about) + "\n")
         if len(section.places) > 1:
             parts.append("Also: " + ", ".join(code(place) for place in section.places[1:]) + ".\n")
-        parts.append(table(("key", "type", "default", "meaning", "example"), _rows(section, all)) + "\n")
+        parts.append(
+            table(("key", "type", "default", "meaning", "example"), _rows(section, all, defs)) + "\n"
+        )
     return "\n".join(parts)
 
 
@@ -128,8 +130,9 @@ def _fits(value: Any, part: Schema) -> bool:
     )
 
 
-def _rows(section: Section, all: list[Section]) -> Iterator[tuple[str, str, str, str, str]]:
-    defs = schema()["$defs"]
+def _rows(
+    section: Section, all: list[Section], defs: dict[str, Schema]
+) -> Iterator[tuple[str, str, str, str, str]]:
     for key, part in section.schema["properties"].items():
         default = "required" if key in section.schema.get("required", []) else _default(part)
         inner = [other for other in all if _is_below(other.places, f"{section.places[0]}.{key}".lstrip("."))]

@@ -6,6 +6,7 @@ A part of a configuration gets the rest that it needs. A comment before a block 
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,11 @@ SLACK = {"type": "slack", "webhook_url": "env:SLACK_WEBHOOK_URL"}
 EXAMPLES = [block for block in blocks("yaml") if not block.note]
 # Sections that name destinations, and the keys that do.
 NAMING = re.compile(r"\b(?:to|elsewhere|fallback|default|held): *(\[[^\]]*\]|[a-z][\w-]*)")
+
+
+@cache
+def validator() -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(schema())
 
 
 def completed(text: str) -> dict[str, Any]:
@@ -50,7 +56,7 @@ def test_an_example_loads_and_fits_the_schema(block: Block, tmp_path: Path, monk
     with_files(tmp_path, whole)
     (tmp_path / "huntbridge.yaml").write_text(yaml.safe_dump(whole, sort_keys=False))
     load(None, {})
-    jsonschema.validate(whole, schema(), jsonschema.Draft202012Validator)
+    validator().validate(whole)
 
 
 def test_a_wrong_example_is_found(tmp_path: Path):
