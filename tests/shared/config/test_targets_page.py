@@ -24,7 +24,7 @@ def test_each_kind_has_a_section():
 @pytest.mark.parametrize("kind", Kind)
 def test_a_section_says_what_people_need_to_know(kind):
     section = SECTIONS[kind]
-    assert section.strip().startswith("Captured are ")
+    assert section.strip().startswith("The platform captures ")
     for topic in ("**Rights.**", "**Obstacles.**", "**Not public.**"):
         assert topic in section
 
