@@ -18,7 +18,7 @@ from bench.figures import Figures, percentile
 from bench.processes import ROOT, helper
 from bench.serve import BODY, serving
 
-_TURNS, _WEBHOOKS = 8, 50  # for each number of documents
+_TURNS, _WEBHOOKS = 6, 50  # for each number of documents
 _SETTLE = 5.0  # seconds after the start
 
 

@@ -47,6 +47,7 @@ class Scenario:
 
 ONCE = (
     Scenario("far ends", far_ends.measure),
+    Scenario("alertmanager", alertmanager.measure, alertmanager.missing),
     Scenario("idle", idle.measure),
     Scenario("init", init.measure, init.missing),
     Scenario("growth", growth.measure),
@@ -56,7 +57,6 @@ ONCE = (
 )
 ROUNDS = (
     Scenario("ingest", ingest.measure),
-    Scenario("alertmanager", alertmanager.measure, alertmanager.missing),
     Scenario("through", through.measure),
     Scenario("burst", burst.measure),
     Scenario("enriched", enriched.measure),
