@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from importlib.util import find_spec
 
 import pytest
@@ -28,6 +29,8 @@ class _WithKeys(logging.Formatter):
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as under nohup: each `serve` would ignore it, too
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     plugin = session.config.pluginmanager.get_plugin("logging-plugin")
     assert plugin is not None
     plugin.caplog_handler.setFormatter(

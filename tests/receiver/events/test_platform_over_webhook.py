@@ -147,7 +147,7 @@ def test_an_unconfirmed_alarm_is_told_and_does_not_prevent_its_recovery(stage, p
     stage.run()
     third = stage.soc.sent[-1]
     assert third.title == f"Update: 5 malicious, 1 suspicious on web ({OWN})"
-    assert "was not confirmed by the platform" in third.summary
+    assert "the platform had not confirmed them" in third.summary
     assert told(stage, body(SENTENCE), body("5 high severity alarms in project 3 evidence 4.")) == []
 
 
