@@ -101,6 +101,7 @@ def machine(tmp_path, slacks):
     made.end()
 
 
+@pytest.mark.slow
 def test_diff_and_reload_change_destination_and_token_and_keep_what_cannot_be_used_away(machine, slacks):
     one, two = slacks
     assert machine.run("config", "diff").returncode == 0

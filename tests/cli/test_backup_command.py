@@ -208,6 +208,7 @@ def test_the_list_outlives_a_restoration_and_old_backups_are_deleted(data, run, 
     assert "second.db" not in listed
 
 
+@pytest.mark.slow
 def test_what_a_restoration_refuses(data, run, tmp_path):
     world = World(data)
     world.raise_event("e1")

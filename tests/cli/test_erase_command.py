@@ -243,6 +243,7 @@ def test_backups_that_hold_it_are_named_and_other_copies_in_the_data_directory_a
     assert str(later) not in local.run("erase", "--system", system(ERASED).key)
 
 
+@pytest.mark.slow
 def test_nothing_is_erased_while_it_is_served(local, tmp_path):
     with sole_server(tmp_path / "data"):
         assert "stop it first" in local.run("erase", "--system", system(ERASED).key, "--yes", code=4)

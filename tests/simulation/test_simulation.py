@@ -13,6 +13,7 @@ def test_a_schedule_loses_nothing(seed: int) -> None:
     assert run_one(seed).failure == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [10, 11])
 def test_a_seed_always_makes_the_same_schedule(seed: int) -> None:
     first, second = (run_one(seed, traced=True) for _ in range(2))
