@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def backup(
     """
     if sum((file is not None, show_list, forget is not None)) != 1:
         raise Misused("say where to write the backup, or --list, or --forget FILE")
-    if keep and not (file and file.is_dir()):
+    if keep and not (file and _is_folder(file)):
         raise Misused("--keep needs a folder that exists")
     config = load_config(config_path)
     if on_aws():
@@ -79,9 +80,13 @@ def backup(
         _make(runtime, data, file, keep)
 
 
+def _is_folder(file: Path) -> bool:
+    return os.access(file, os.F_OK) and file.is_dir()  # without the first, no right to look raises OSError
+
+
 def _make(runtime: Runtime, data: Path, file: Path, keep: int | None) -> None:
     now = runtime.now()
-    to = (file / f"huntbridge-{now:%Y%m%dT%H%M%SZ}.db" if file.is_dir() else file).absolute()
+    to = (file / f"huntbridge-{now:%Y%m%dT%H%M%SZ}.db" if _is_folder(file) else file).absolute()
     made = Backup(now, str(to))
     backups.add(runtime.store, made)  # first, so that the backup knows when it was made
     try:
@@ -98,7 +103,10 @@ def _delete_old(runtime: Runtime, folder: Path, keep: int) -> None:
     """Delete all but the newest backups that were made in the folder."""
     there = [each for each in backups.listed(runtime.store) if Path(each.file).parent == folder]
     for old in there[:-keep]:
-        Path(old.file).unlink(missing_ok=True)
+        try:
+            Path(old.file).unlink(missing_ok=True)
+        except OSError as error:
+            raise DataUnusable(f"{old.file} cannot be deleted: {error.strerror}") from None
         backups.remove(runtime.store, old)
         click.echo(f"{old.file} was deleted")
 
@@ -107,7 +115,7 @@ def _forget(runtime: Runtime, file: Path) -> None:
     found = [each for each in backups.listed(runtime.store) if each.file == str(file.absolute())]
     if not found:
         raise Misused(f"{file} is not on the list; `huntbridge backup --list` shows it")
-    if file.exists():
+    if os.access(file, os.F_OK):
         raise Misused(f"{file} is still there: delete it first")
     for each in found:
         backups.remove(runtime.store, each)
@@ -129,7 +137,7 @@ def _show(listed: list[Backup], as_json: bool) -> None:
 
 
 def _row(backup: Backup) -> dict[str, Any]:
-    return {"made": backup.at.isoformat(), "file": backup.file, "there": Path(backup.file).exists()}
+    return {"made": backup.at.isoformat(), "file": backup.file, "there": os.access(backup.file, os.F_OK)}
 
 
 def _state(row: dict[str, Any]) -> str:
@@ -151,8 +159,14 @@ def restore(config_path: str | None, data: Path, file: Path, replace: bool) -> N
     config = load_config(config_path)
     if on_aws():
         raise Misused(_ON_AWS)
-    if not file.exists():
-        raise Misused(f"there is no file {file}")
+    try:
+        file.stat()
+    except FileNotFoundError:
+        raise Misused(f"there is no file {file}") from None
+    except OSError as error:
+        raise Misused(f"{file} cannot be read: {error.strerror}") from None
+    if has_database(data) and file.samefile(data / DATABASE):
+        raise Misused(f"{file} is the database itself: name a backup of it")
     if has_database(data) and not replace:
         raise DataUnusable(
             f"the data directory {data.absolute()} has data already: `huntbridge backup FILE` keeps it, and "

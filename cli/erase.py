@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,7 +59,8 @@ def _selectors(command: Callable[..., Any]) -> Callable[..., Any]:
 
         def choose(runtime: Runtime) -> Selector:
             if system is not None:
-                return Selector(system=System.from_key(system_key(runtime.queries, system)))
+                key = system_key(runtime.queries, system, beginnings=False)
+                return Selector(system=System.from_key(key))
             return Selector(case=case_key(runtime, case) if case is not None else "", before=before)
 
         return command(*args, choose=choose, **kwargs)
@@ -179,7 +181,7 @@ def _tell_of_backups(runtime: Runtime, data: Path, selector: Selector, yes: bool
 def _holds(backup: Backup, selector: Selector) -> str:
     """What a person must know of this backup; empty if it holds nothing of the selected."""
     file = Path(backup.file)
-    if not file.exists():
+    if not os.access(file, os.F_OK):  # also if its folder cannot be read
         return f"of {backup.at:%Y-%m-%d} is not there, and may hold it"
     try:
         selection = Selection.find(selector, lambda: documents_in(file))

@@ -12,8 +12,9 @@ _AT_ONCE = 200
 _SHOWN = 10  # candidates in an error message
 
 
-def system_key(queries: Queries, given: str) -> str:
-    """The `System.key` of the system that `given` names. Raises Misused if several are meant, or none."""
+def system_key(queries: Queries, given: str, *, beginnings: bool = True) -> str:
+    """The `System.key` of the system that `given` names. Raises Misused if several are meant, or none.
+    `beginnings`: whether the beginning of a name or an id is enough."""
     if is_key(given):
         return given
     exact: set[str] = set()
@@ -25,7 +26,7 @@ def system_key(queries: Queries, given: str) -> str:
             names = (row.system.instance, row.name.lower() or row.system.name.lower())
             if given == names[0] or given.lower() == names[1]:
                 exact.add(row.system_key)
-            elif any(name.startswith(given.lower()) for name in names):
+            elif beginnings and any(name.startswith(given.lower()) for name in names):
                 beginning[row.system_key] = row.name or row.system.title
         looked_at += len(rows.rows)
         page = rows.next

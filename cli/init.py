@@ -35,7 +35,7 @@ _ANSWERS = {
     "api-version": ("v2|v3", "v2 for an old platform that has no v3."),
     "fingerprint": ("HEX", "The SHA-256 of the platform's self-signed certificate."),
     "ca-bundle": ("FILE", "The certificate of the authority that signed the platform's."),
-    "webhook-token": ("REF", "The token of the platform's webhook [default: a new one]."),
+    "webhook-token": ("REF", "The token of the platform's webhook [default: the file's, or a new one]."),
     "slack-webhook-url": ("REF", "The URL of an incoming webhook of Slack."),
     "slack-token": ("REF", "The bot token of an app in Slack."),
     "slack-channel": ("ID", "With --slack-token: the channel's id, or its name such as #soc."),
@@ -107,11 +107,10 @@ def init(
     log.setup("WARNING", json=False)
     with exit_codes():
         config, variables = _paths(config_path)
-        if not force:
-            init_files.refuse_existing(config, variables)
+        init_files.refuse_existing(config, variables, force=force)
         ask = Interview(answers, terminal=sys.stdin.isatty() and not no_input)
         draft = Draft(config.parent)
-        _interview(ask, draft, from_env=from_env)
+        _interview(ask, draft, config, from_env=from_env)
         if ask.failed and not ignore_failures:
             raise Failed(
                 "not everything works, so nothing was written. Correct what failed, or add --ignore-failures"
@@ -124,18 +123,20 @@ def _paths(name: str) -> tuple[Path, Path]:
     config = Path(name)
     if not is_local(name) or config.suffix not in (".yaml", ".yml"):
         raise Misused("--config: name a file on this machine that ends with .yaml")
+    if not name.isprintable():
+        raise Misused("--config: the name holds a character that cannot be printed")
     if not config.parent.is_dir():
         raise Misused(f"the folder {config.parent} does not exist")
     return config, env_file.beside(config)
 
 
-def _interview(ask: Interview, draft: Draft, *, from_env: bool) -> None:
+def _interview(ask: Interview, draft: Draft, config: Path, *, from_env: bool) -> None:
     if from_env:
         ask.shows(take_over(ask, draft))
     if not ask.terminal:
         _refuse_missing(ask)
     ask_platform(ask, draft)
-    draft.data.setdefault("webhook", {"tokens": [_webhook_token(ask, draft)]})
+    draft.data.setdefault("webhook", {"tokens": [_webhook_token(ask, draft, config)]})
     ask_destinations(ask, draft)
     ask_hunt(ask, draft)
 
@@ -149,11 +150,13 @@ def _refuse_missing(ask: Interview) -> None:
         raise Misused(f"{', '.join(absent)} {'is' if len(absent) == 1 else 'are'} missing")
 
 
-def _webhook_token(ask: Interview, draft: Draft) -> str:
+def _webhook_token(ask: Interview, draft: Draft, config: Path) -> str:
     if ref := ask.option("webhook_token"):
         draft.keep(ref)
         return str(ref)
-    draft.values.setdefault("WEBHOOK_TOKEN", os.environ.get("WEBHOOK_TOKEN") or secrets.token_hex(32))
+    with env_file.environment_file(str(config)):  # the platform may send this token already
+        known = os.environ.get("WEBHOOK_TOKEN")
+    draft.values.setdefault("WEBHOOK_TOKEN", known or secrets.token_hex(32))
     return "env:WEBHOOK_TOKEN"
 
 

@@ -11,8 +11,12 @@ from pathlib import Path
 from cli.exit_codes import Misused
 
 
-def refuse_existing(*paths: Path) -> None:
-    """Raises Misused if one of these files exists."""
+def refuse_existing(*paths: Path, force: bool) -> None:
+    """Raises Misused if one of these files exists, or with `force` if a folder has its name."""
+    if folders := [str(path) for path in paths if os.path.lexists(path) and path.is_dir()]:
+        raise Misused(f"{folders[0]} is a folder: name another file with --config")
+    if force:
+        return
     if existing := [str(path) for path in paths if os.path.lexists(path)]:
         raise Misused(
             f"{' and '.join(existing)} {'exists' if len(existing) == 1 else 'exist'} already: "

@@ -28,11 +28,14 @@ def make_backup(database: Path, inbox: Path, to: Path) -> None:
 
     Raises StoreError, also if there is a file `to` already. Needs the room of two more backups meanwhile.
     """
-    if to.exists():
-        raise StoreError(f"{to} exists already: a backup never replaces a file")
     new = to.with_name(f"{to.name}.new")
     try:
+        if to.exists():
+            raise StoreError(f"{to} exists already: a backup never replaces a file")
         remove_with_log(new)  # of a backup that was interrupted
+    except OSError as error:
+        raise StoreError(f"the backup {to} cannot be made: {error.strerror}") from error
+    try:
         make_private(new)
         with _opened(inbox) as files:
             copy(database, new)

@@ -44,12 +44,12 @@ def earlier_files(path: Path) -> list[Path]:
     return [file for format in range(1, FORMAT) if (file := backup_of(path, format)).exists()]
 
 
-def convert(path: Path, busy_timeout: float) -> None:
+def convert(path: Path, busy_timeout: float, *, keep: bool = True) -> None:
     """Does nothing if the file has the newest format, is empty, or is missing.
 
     Raises sqlite3.Error and OSError. Raises StoreError if a newer version wrote the file, if another process
     has it open, or if the disk has too little room. Then nothing has changed. `busy_timeout` is how many
-    seconds to wait for other processes.
+    seconds to wait for other processes. With `keep`, the earlier file stays beside the new one.
     """
     if not path.exists():
         return
@@ -60,7 +60,7 @@ def convert(path: Path, busy_timeout: float) -> None:
         before = format_of(db, path)
         if before not in (0, FORMAT):
             lock_out(db, path)
-            _convert(db, path, before)
+            _convert(db, path, before, keep)
 
 
 @contextmanager
@@ -101,7 +101,7 @@ def remove_old_backups(path: Path, now: float) -> None:
                 backup.unlink()
 
 
-def _convert(db: sqlite3.Connection, path: Path, before: int) -> None:
+def _convert(db: sqlite3.Connection, path: Path, before: int, keep: bool) -> None:
     began = time.monotonic()
     size, free = path.stat().st_size, shutil.disk_usage(path.parent).free
     if free < size:  # the new file is smaller in most cases, and never much larger
@@ -115,15 +115,20 @@ def _convert(db: sqlite3.Connection, path: Path, before: int) -> None:
     try:
         _copy(db, new)
         sync(new)
-        backup = backup_of(path, before)
-        _keep(path, backup)
+        backup = backup_of(path, before) if keep else None
+        if backup:
+            _keep(path, backup)
         new.replace(path)
         sync(path.parent)
     except BaseException:
         new.unlink(missing_ok=True)
         raise
-    keys = {"format": FORMAT, "backup": str(backup), "seconds": round(time.monotonic() - began, 1)}
-    log.warning("the database was converted, and the file of the earlier version is kept", extra=keys)
+    seconds = round(time.monotonic() - began, 1)
+    if backup:
+        keys = {"format": FORMAT, "backup": str(backup), "seconds": seconds}
+        log.warning("the database was converted, and the file of the earlier version is kept", extra=keys)
+    else:
+        log.info("the database was converted", extra={"format": FORMAT, "seconds": seconds})
 
 
 def _copy(db: sqlite3.Connection, new: Path) -> None:

@@ -49,12 +49,15 @@ INSERT INTO dead SELECT queue, id, body, added, died, attempts, reason FROM now.
 
 def write_earlier(database: Path, inbox: Path, to: Path) -> None:
     """Write the file `to`. Raises StoreError, also if it exists already."""
-    if to.exists():
-        raise StoreError(f"{to} exists already, and is not replaced")
     whole, new = (to.with_name(f"{to.name}.{suffix}") for suffix in ("now", "new"))
     try:
+        if to.exists():
+            raise StoreError(f"{to} exists already, and is not replaced")
         for left in (whole, new):  # of an earlier attempt that was interrupted
             left.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"{to} cannot be written: {error.strerror}") from error
+    try:
         make_backup(database, inbox, whole)  # which has what waits in the inbox
         make_private(new)
         _copy(whole, new)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shared.local.backup import copy, remove_with_log
-from shared.local.conversion import lock_out, only_one, sync
+from shared.local.conversion import convert, lock_out, only_one, sync
 from shared.local.database import Database
 from shared.local.layout import format_of
 from shared.local.packing import unpack
@@ -28,6 +28,7 @@ from shared.storage.ports import Store, StoreError
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 200  # documents
+_BUSY = 3.0  # seconds
 
 
 def restore(file: Path, database: Path, now: datetime) -> Restored:
@@ -42,6 +43,7 @@ def restore(file: Path, database: Path, now: datetime) -> Restored:
         remove_with_log(new)  # of a restoration that was interrupted
         make_private(new)
         copy(file, new, mode="ro")
+        convert(new, _BUSY, keep=False)  # the backup itself stays, and erasing names it
         restored = _prepare(new, file, _listed_in(database), now)
         sync(new)
         _replace(database, new)
@@ -61,7 +63,7 @@ def _check(file: Path) -> None:
     except sqlite3.Error as error:
         raise StoreError(f"{file} cannot be read as a backup of huntbridge: {error}") from error
     if not format:
-        raise StoreError(f"{file} is no backup of huntbridge: it is empty")
+        raise StoreError(f"{file} is no backup of huntbridge: it has none of its data")
     if found != "ok":
         raise StoreError(f"the backup {file} is damaged: {found}")
 

@@ -234,6 +234,28 @@ def test_what_a_restoration_refuses(data, run, tmp_path):
     world.close()
 
 
+def test_the_database_is_not_restored_from_itself(data, run, tmp_path):
+    World(data).close()
+    assert "is the database itself" in run("restore", data / "huntbridge.db", "--replace", code=2)
+    assert "no backup was made" in run("backup", "--list")
+
+
+def test_a_name_that_cannot_be_looked_up_is_a_sentence(data, run, tmp_path):
+    World(data).close()
+    name = "x" * 300
+    for command, code in (("backup", 4), ("downgrade", 4), ("restore", 2)):
+        said = run(command, tmp_path / name, *(["--replace"] if command == "restore" else []), code=code)
+        assert "File name too long" in said
+
+
+def test_no_file_of_the_earlier_version_is_left_beside_what_was_restored(data, run, tmp_path):
+    World(data).close()
+    run("downgrade", tmp_path / "earlier.db")
+    run("restore", tmp_path / "earlier.db", "--replace")
+    assert [file.name for file in data.glob("*format*")] == []
+    assert "earlier.db" in run("backup", "--list")
+
+
 def test_a_damaged_database_is_replaced(data, run, tmp_path):
     World(data).close()
     run("backup", tmp_path / "made.db")

@@ -243,6 +243,16 @@ def test_backups_that_hold_it_are_named_and_other_copies_in_the_data_directory_a
     assert str(later) not in local.run("erase", "--system", system(ERASED).key)
 
 
+def test_the_beginning_of_an_id_erases_nothing(local):
+    captured = Capture("weekly", system(KEPT), CaptureState.PLANNED)
+    local.made.ledger.captures.plan(captured)
+    ended = local.made.now()
+    local.made.ledger.captures.update(captured, state=CaptureState.PROCESSED, ended_at=ended)
+    whole = system(KEPT).instance
+    assert "nothing is erased yet" in local.run("erase", "--system", whole)
+    assert "no hunt captured a system" in local.run("erase", "--system", whole[:-1], "--yes", code=2)
+
+
 @pytest.mark.slow
 def test_nothing_is_erased_while_it_is_served(local, tmp_path):
     with sole_server(tmp_path / "data"):

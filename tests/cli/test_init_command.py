@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -185,6 +186,29 @@ def test_files_that_exist_are_not_replaced(world, name):
     assert world.platform.requests == []
     assert world(*world.options, "--force").exit_code == 0
     world.written()
+
+
+def test_a_replaced_file_keeps_the_token_that_the_platform_sends(world):
+    assert world(*world.options).exit_code == 0
+    (line,) = re.findall("^WEBHOOK_TOKEN=.+$", (world.folder / "huntbridge.env").read_text(), re.M)
+    assert world(*world.options, "--force").exit_code == 0
+    assert line in (world.folder / "huntbridge.env").read_text().splitlines()
+
+
+def test_a_folder_in_the_place_of_the_file_loses_no_secret(world):
+    (world.folder / "huntbridge.yaml").mkdir()
+    (world.folder / "huntbridge.env").write_text("mine")
+    result = world(*world.options, "--force")
+    assert result.exit_code == 2
+    assert "huntbridge.yaml is a folder" in result.stderr
+    assert (world.folder / "huntbridge.env").read_text() == "mine"
+
+
+def test_a_name_that_is_no_text_is_refused(world):
+    result = world("--config", "a\udcff.yaml", *world.options)
+    assert result.exit_code == 2
+    assert "cannot be printed" in result.stderr
+    assert world.files() == []
 
 
 def test_a_folder_that_cannot_be_written_to(world):
