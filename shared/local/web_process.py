@@ -27,6 +27,7 @@ BACKLOG = 1024  # connections that wait to be accepted
 SILENT = 30.0  # seconds without a message after which the web process is killed; it sends one each second
 ENDS_WITHIN = 5.0  # seconds that it may take to end after its last message
 AGAIN_AFTER = 1.0  # seconds between two starts, at least
+_STARTS = 3  # how often `serve` tries to start it, if a signal ends it before it answers
 
 
 class CannotStart(Exception):
@@ -62,10 +63,13 @@ class WebProcess:
         """Returns when the process answers. Raises CannotStart."""
         for each in self._listener.sockets:
             each.listen(BACKLOG)
-        self._begin()
-        if not self._receive():
-            self._end()
-            raise CannotStart
+        for _ in range(_STARTS):
+            self._begin()
+            if self._receive():
+                return
+            if self._end() >= 0:  # it ended by itself; otherwise something killed it
+                break
+        raise CannotStart
 
     def run(self, beat: Callable[[], None] = lambda: None) -> None:
         """Deal with what the process sends, and start it again when it ends, until `close`."""
