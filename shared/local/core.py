@@ -291,7 +291,7 @@ class Core:
                 self._switch_to(work)
         if began >= self._looked_at + _LOOK:
             self._look(began)
-        # The outcome of a call that has ended is stored soon: its message is repeated if the process dies before.
+        # The outcome of a call that has ended is stored soon: if the process dies before, it is repeated.
         while not self._stopping and self._messages.empty() and time.monotonic() < ends:
             if not self._claim():
                 return
