@@ -33,7 +33,7 @@ def beside(config: Path) -> Path:
 def environment_file(config_path: str | None) -> Iterator[None]:
     """Adds the variables of the file to the environment until the end of the block."""
     name = config_path or os.environ.get("HUNTBRIDGE_CONFIG", "").strip() or DEFAULT_FILE
-    added = _variables(Path(name)) if is_local(name) else {}
+    added = variables(Path(name)) if is_local(name) else {}
     added = {key: value for key, value in added.items() if key not in os.environ}
     os.environ.update(added)
     try:
@@ -49,7 +49,7 @@ def text(config: str, values: Mapping[str, str]) -> str:
     return head + "".join(f"{name}={value}\n" for name, value in values.items() if value.isprintable())
 
 
-def _variables(config: Path) -> Mapping[str, str]:
+def variables(config: Path) -> Mapping[str, str]:
     """The variables in the file; none if there is no file, or if it must not be used."""
     path = beside(config)
     if path == config or not (config.is_file() and path.is_file()):
@@ -75,15 +75,15 @@ def _variables(config: Path) -> Mapping[str, str]:
 
 
 def _parsed(path: Path, content: str) -> dict[str, str]:
-    variables = {}
+    found = {}
     for number, line in enumerate(content.split("\n"), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         if match := _LINE.fullmatch(line.rstrip()):
-            variables[match[1]] = match[2].strip()
+            found[match[1]] = match[2].strip()
         else:
             _warn(f"{path}:{number}: the line is not used: write NAME=value")
-    return variables
+    return found
 
 
 def _warn(text: str) -> None:

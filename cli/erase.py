@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,8 @@ def _selectors(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         if sum(each is not None for each in (system, case, before)) != 1:
             raise Misused("say what is meant: --system, --case or --before")
+        if before and before > datetime.now(UTC):
+            raise Misused(f"--before {before:%Y-%m-%d} is in the future")
 
         def choose(runtime: Runtime) -> Selector:
             if system is not None:
@@ -81,8 +83,12 @@ def export(config_path: str | None, data: Path, choose: Choose) -> None:
     Example:  huntbridge export --system prod/us-east-1/i-0123456789abcdef0 > export.jsonl
     """
     runtime = runtime_of(load_config(config_path), data)
+    empty = True
     for line in _find(runtime, choose).lines():
         click.echo(json.dumps(line, ensure_ascii=False))
+        empty = False
+    if empty:
+        click.echo("nothing is stored about that", err=True)
 
 
 @click.command(short_help="Erase all that is stored about a system or a case.")

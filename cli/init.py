@@ -166,8 +166,9 @@ def _write(draft: Draft, config: Path, variables: Path, *, force: bool) -> None:
         draft.keep(ref)
     data = {name: draft.data[name] for name in _ORDER if draft.data.get(name)}
     values = {name: value for name, value in draft.values.items() if f"env:{name}" in references}
+    kept = env_file.variables(config)  # with --force: what the file has besides, such as ADMIN_API_KEY
     contents = {
-        variables: (env_file.text(config.name, values), 0o600),
+        variables: (env_file.text(config.name, {**kept, **values}), 0o600),
         config: (init_yaml.document(data, variables.name, draft.notes), 0o644),
     }
     init_files.write(contents, force=force)

@@ -188,11 +188,14 @@ def test_files_that_exist_are_not_replaced(world, name):
     world.written()
 
 
-def test_a_replaced_file_keeps_the_token_that_the_platform_sends(world):
+def test_a_replaced_file_keeps_the_token_that_the_platform_sends_and_what_people_added(world):
     assert world(*world.options).exit_code == 0
-    (line,) = re.findall("^WEBHOOK_TOKEN=.+$", (world.folder / "huntbridge.env").read_text(), re.M)
+    file = world.folder / "huntbridge.env"
+    (line,) = re.findall("^WEBHOOK_TOKEN=.+$", file.read_text(), re.M)
+    with file.open("a") as added:
+        added.write("ADMIN_API_KEY=of-an-administrator\n")
     assert world(*world.options, "--force").exit_code == 0
-    assert line in (world.folder / "huntbridge.env").read_text().splitlines()
+    assert {line, "ADMIN_API_KEY=of-an-administrator"} <= set(file.read_text().splitlines())
 
 
 def test_a_folder_in_the_place_of_the_file_loses_no_secret(world):
