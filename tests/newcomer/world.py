@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
+import requests
 
 from demo import fleet
 from demo.platform.simulation import Platform
@@ -56,6 +57,8 @@ class World:
 def world() -> Iterator[World]:
     slack = Slack(rate=None)
     with moto_server() as ec2_url, pytest.MonkeyPatch.context() as patch:
+        # All of moto's servers in a process share their instances.
+        requests.post(f"{ec2_url}/moto-api/reset", timeout=30).raise_for_status()
         patch.setattr(fleet, "MACHINES", fleet.MACHINES[:1])
         keys = {smoke.KEY: "Lead Analyst", ADMIN_KEY: "Platform Administrator"}
         platform = Platform(fleet.launch(ec2_url), keys, pace=0.3)
