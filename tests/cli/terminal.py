@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 # The command gets the terminal as its own, which it needs to ask for a password.
 _AT_TERMINAL = """
@@ -41,7 +41,13 @@ class Terminal:
         os.write(self._end, f"{answer}\n".encode())
 
     def interrupt(self) -> None:
-        os.write(self._end, b"\x03")
+        """Presses Ctrl-C until the command ends. Python can miss one that comes just before it waits for a
+        line."""
+        until = time.monotonic() + _PATIENCE
+        while self._process.poll() is None and time.monotonic() < until:
+            os.write(self._end, b"\x03")
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=5)
 
     def ended(self) -> int:
         """Reads to the end, and returns the exit code."""
