@@ -326,5 +326,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         "/configuration", "The configuration in force. Secrets are references.", InForce, _configuration
     ),
-    Endpoint("/audit", "Who did what, newest first.", Rows[Entry], _audit, (LIMIT, PAGE)),
+    Endpoint("/audit", "The entries of the audit log, newest first.", Rows[Entry], _audit, (LIMIT, PAGE)),
 )
