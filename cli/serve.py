@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from importlib.metadata import version
 from ipaddress import ip_address
 from pathlib import Path
@@ -23,6 +24,10 @@ from shared.secrets import SecretError
 from shared.storage.ports import StoreError
 
 log = logging.getLogger(__name__)
+
+# Seconds after which a thread that computes lets another one go on. When a destination has answered, one
+# thread reads the answer and another one stores it. If the process dies before, the message is repeated.
+_SWITCH_INTERVAL = 0.001
 
 
 def _is_address(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
@@ -76,6 +81,7 @@ def serve(
     stop.
     """
     logs.setup(log_level.upper(), json=log_json, version=version("huntbridge"))
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     runtime = local_runtime(load_config(config_path), data)
     memory = serve_metrics.begin(runtime.config, runtime.now().timestamp())
     try:

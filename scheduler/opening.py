@@ -55,6 +55,7 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, claims: int) -
             return Done()
         try:
             limit = ahead(limit)  # needed for the release; it does not depend on the project
+            ahead(runtime.cado.version)  # a new project needs it; the client keeps the answer
             project = definition.project if definition else ProjectConfig()
             project_id = runtime.cado.open_project(
                 project_name(hunt), f"huntbridge hunt {hunt.id}", users=project.users, groups=project.groups

@@ -1,9 +1,10 @@
 """The one thread that writes: it runs the handlers of the queues, many items at a time.
 
-The core works in rounds, and each round is one transaction. In a round it goes on with the items whose calls
-to peers have ended, claims further items, and runs their handlers. Each item has a greenlet of its own. When
-its handler calls a peer, the greenlet is parked and the next item goes on. The call begins after the commit
-of the round, in a thread of the pool. So nothing is sent before everything that it depends on is on the disk.
+The core works in rounds, and each round is one transaction. A round goes on with the items whose calls to
+peers have ended. If there are none, it claims further items and runs their handlers. Each item has a greenlet
+of its own. When its handler calls a peer, the greenlet is parked and the next item goes on. The call begins
+after the commit of the round, in a thread of the pool. So nothing is sent before everything that it depends
+on is on the disk.
 
 The items of a queue are in lanes, such as one for each destination. At most as many items of a lane are in
 work as it has places, so a destination that hangs stops no other. If a round cannot be committed, each
@@ -281,6 +282,7 @@ class Core:
         for work in self._in_work.values():
             if work.wait_ends <= began:
                 self._ready[work] = None
+        go_on = bool(self._ready)
         while self._ready and time.monotonic() < ends:
             if self._database.lost:  # what is ready goes on when a round works again
                 raise sqlite3.OperationalError("the transaction is undone") from self._database.lost
@@ -291,10 +293,9 @@ class Core:
                 self._switch_to(work)
         if began >= self._looked_at + _LOOK:
             self._look(began)
-        # The outcome of a call that has ended is stored soon: if the process dies before, it is repeated.
-        while not self._stopping and self._messages.empty() and time.monotonic() < ends:
-            if not self._claim():
-                return
+        # The outcome of a call is stored before other work begins: if the process dies first, it is repeated.
+        while not (go_on or self._stopping) and self._claim(ends):
+            pass
 
     def _look(self, now: float) -> None:
         """Find the items of other processes."""
@@ -303,11 +304,15 @@ class Core:
             for lane, until_due in workers.queue.lanes().items():
                 self._lane(workers, lane).due_at = now + until_due
 
-    def _claim(self) -> bool:
-        """Begin with items of each lane that has a free place. Whether there were any."""
+    def _claim(self, ends: float) -> bool:
+        """Begin with items of each lane that has a free place. False if there were none, or if the round must
+        end: its time is over, or a call has ended."""
         claimed, now = False, time.monotonic()
-        for lane in list(self._lanes.values()):
+        for key in list(self._lanes):
+            lane = self._lanes[key] = self._lanes.pop(key)  # its next turn comes after those of all others
             for _ in range(lane.workers.at_once):
+                if not self._messages.empty() or time.monotonic() >= ends:
+                    return False
                 if lane.free < 1 or lane.due_at > now or not (item := lane.claim()):
                     break
                 claimed = True

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from shared.models.evidence import Evidence, Finding, Project
@@ -74,6 +75,7 @@ class Cado:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._version: str | None = None
+        self._asking_version = Lock()
         self._alarm_lists = AlarmLists(transport)
         self._reasons: dict[int, str] = {}  # of failed pipelines that were looked up; bounded
 
@@ -116,9 +118,10 @@ class Cado:
 
     def version(self) -> str:
         """Such as 2.324.0; empty if the platform does not show it, or not to the role of this key."""
-        if self._version is None:
-            self._version = self._ask_version()
-        return self._version
+        with self._asking_version:  # a second thread waits for the answer to the first
+            if self._version is None:
+                self._version = self._ask_version()
+            return self._version
 
     # --- projects
 

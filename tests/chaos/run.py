@@ -50,6 +50,9 @@ RUN_KEY, TOKEN = "chaos-lead-analyst-key", "chaos-webhook-token"
 DESTINATIONS = {"slack": "soc", "teams": "office", "jira": "tickets"}
 FOLLOW = 4.0  # seconds between two looks of `follow`
 SENDERS = 8
+# Seconds after which a thread lets another one go on, so that a tool's answer goes out as soon as the tool
+# has accepted a message. In between, a kill makes a repeat that no sender can avoid.
+SWITCH_INTERVAL = 0.0005
 # Of ten thousand alarms. A short run meets the same faults and is held to the same number: a thousandth of
 # its few messages would be less than a single kill may cost.
 MOST_REPEATED = 10
@@ -255,6 +258,22 @@ def repeats_of(told: list[Told]) -> list[Told]:
     return [one for same in by_update.values() for one in same[1:]]
 
 
+def kept_for(got: dict[tuple[int, str], list[Told]], killed_at: list[float]) -> list[float]:
+    """For each message that was repeated, how many milliseconds before a kill the tool had accepted it. In
+    that time, serve had not stored the answer."""
+    found = []
+    for told in got.values():
+        for again in repeats_of(told):
+            befores = [
+                moment - one.at
+                for moment in killed_at
+                for one in told
+                if one.update == again.update and one.at <= moment < again.at
+            ]
+            found.append(round(min(befores, default=-1.0) * 1000, 1))
+    return sorted(found)
+
+
 @dataclass(frozen=True)
 class Line:
     """The figures of one phase, or of all."""
@@ -432,6 +451,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         "seconds": round(time.monotonic() - began),
         "total": asdict(total),
         "phases": [asdict(one) for one in lines],
+        "kept_for_ms": kept_for(got, serve.killed_at),
         "faults": dict(sorted((world.at_tools.met + world.at_platform.met).items())),
         "dead": dead,
         "stop": {"seconds": round(stopped, 1), "exit": code, "leased": leased},
@@ -565,6 +585,7 @@ def options() -> argparse.Namespace:
 
 def main() -> int:
     asked = options()
+    sys.setswitchinterval(SWITCH_INTERVAL)
     print(f"seed {asked.seed}", file=sys.stderr)
     result = run(asked, lambda text: print(text, file=sys.stderr, flush=True))
     if asked.json:
@@ -575,6 +596,8 @@ def main() -> int:
         print(f"{result['web_kills']} of its web process, {result['restores']} restores,", end=" ")
         print(f"{result['seconds']} s;", end=" ")
         print(f"SIGTERM took {result['stop']['seconds']} s")
+        if result["kept_for_ms"]:
+            print(f"ms from a message that was repeated to the kill: {result['kept_for_ms']}")
         for name in ("failures", "missing", "unmarked", "dead"):
             if result[name]:
                 print(f"{name}: " + "\n  ".join(map(str, result[name])))

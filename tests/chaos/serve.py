@@ -20,6 +20,7 @@ class Serve:
         self.url = f"http://127.0.0.1:{port}/webhooks/cado"
         self.kills = self.web_kills = self.crashes = self.restores = 0
         self.orphans: list[int] = []  # web processes that outlived their parents
+        self.killed_at: list[float] = []  # Unix seconds
         self._environ, self._log, self._port = environ, folder / "serve.log", port
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -65,6 +66,7 @@ class Serve:
         assert self._process is not None
         self.crashes += self._process.poll() is not None
         children = self._children()
+        self.killed_at.append(time.time())
         self._process.kill()
         self._process.wait()
         self.kills += 1
