@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from cli.assemble import load_config, reading_runtime, runtime_of
+from cli.confirm import confirm
 from cli.exit_codes import Failed, Misused
 from cli.find_case import case_key
 from cli.known import coverage_of
@@ -168,7 +169,7 @@ def close(
     if dry_run:
         return
     if asks:
-        click.confirm(f"Close {counted(len(cases), 'case')} as {chosen.words}?", abort=True)
+        confirm(f"Close {counted(len(cases), 'case')} as {chosen.words}?")
     _decide(config_path, data, cases, by, done, _close, chosen, why, chosen_terms, shown)
 
 

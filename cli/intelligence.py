@@ -11,6 +11,7 @@ import click
 
 from cli import tables
 from cli.assemble import load_config, local_runtime, on_aws, reading_runtime, runtime_of
+from cli.confirm import confirm
 from cli.exit_codes import Failed, Misused, PlatformFailed
 from cli.operator import person_here
 from cli.settings import settings
@@ -138,9 +139,7 @@ def remove(config_path: str | None, data: Path, yes: bool) -> None:
     runtime = reading_runtime(config, data) if on_aws() else local_runtime(config, data)
     by_hand.check_right(runtime)
     if not yes:
-        click.confirm(
-            f"Take the section {config.intelligence_name} out of the platform's YARA text?", abort=True
-        )
+        confirm(f"Take the section {config.intelligence_name} out of the platform's YARA text?")
     try:
         pushed = by_hand.remove(runtime, person_here(runtime))
     except NotPushed as error:
@@ -214,7 +213,7 @@ def rerun(config_path: str | None, data: Path, weeks: int, limit: int, yes: bool
     left_out = f"; {planned.left_out:,} older are left out" if planned.left_out else ""
     click.echo(f"{counted(len(planned.evidence), 'item')} of evidence{left_out}; {takes}")
     if not yes:
-        click.confirm("Have the platform process them again?", abort=True)
+        confirm("Have the platform process them again?")
     done = past_hunts.process_again(runtime, planned.evidence, person_here(runtime))
     gone = f", {done.gone:,} are gone from the platform" if done.gone else ""
     click.echo(f"{done.started:,} started{gone}")

@@ -12,6 +12,7 @@ import click
 
 from cli import tables
 from cli.assemble import load_config, reading_runtime, runtime_of
+from cli.confirm import confirm
 from cli.exit_codes import Failed, Misused
 from cli.moments import Moment
 from cli.operator import here, operator
@@ -139,7 +140,7 @@ def add(
     if dry_run:
         return
     if not yes:
-        click.confirm(f"Mute this until {utc_minute(made.until)}?", abort=True)
+        confirm(f"Mute this until {utc_minute(made.until)}?")
     try:
         muting(runtime).add(made)
     except MuteRefused as error:

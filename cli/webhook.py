@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from cli import tables
+from cli.confirm import confirm
 from cli.exit_codes import Failed, Misused, PlatformFailed
 from cli.settings import settings
 from cli.webhook_platform import platform_of, reference, registered, usable_token
@@ -224,7 +225,7 @@ def remove(config_path: str | None, data: Path, yes: bool) -> None:
     for hook in own:
         click.echo(f"webhook {hook.id}, {quoted(hook.name)}, to {shown_url(hook)}")
     if not yes:
-        click.confirm(f"Delete {'it' if len(own) == 1 else f'these {len(own)}'}?", abort=True)
+        confirm(f"Delete {'it' if len(own) == 1 else f'these {len(own)}'}?")
     for number, hook in enumerate(own):
         try:
             cado.webhooks.delete(hook.id)

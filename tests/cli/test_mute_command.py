@@ -64,6 +64,11 @@ def test_a_dry_run_shows_what_would_have_been_covered_and_stores_nothing(place, 
     assert place.ledger.mutes.stored() == []
 
 
+def test_a_mute_in_a_script_needs_the_option_yes(place, run):
+    assert "nobody answered; with --yes the command does not ask" in run(*ADD, input="", code=2)
+    assert place.ledger.mutes.stored() == []
+
+
 def test_a_mute_is_added_listed_and_ended(place, run):
     out = run(*ADD, "--yes")
     (mute,) = place.ledger.mutes.stored()
