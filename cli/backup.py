@@ -16,7 +16,7 @@ from cli.operator import audited
 from cli.settings import settings
 from cli.stack import on_stack
 from shared.hosting.runtime import DATABASE, Runtime, utc_now
-from shared.local.backup import make_backup
+from shared.local.backup import delete_backup, make_backup
 from shared.local.data_directory import AlreadyServed, sole_server
 from shared.local.inbox import FOLDER
 from shared.local.restore import restore as restore_from
@@ -104,7 +104,7 @@ def _delete_old(runtime: Runtime, folder: Path, keep: int) -> None:
     there = [each for each in backups.listed(runtime.store) if Path(each.file).parent == folder]
     for old in there[:-keep]:
         try:
-            Path(old.file).unlink(missing_ok=True)
+            delete_backup(Path(old.file))
         except OSError as error:
             raise DataUnusable(f"{old.file} cannot be deleted: {error.strerror}") from None
         backups.remove(runtime.store, old)

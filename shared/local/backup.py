@@ -28,7 +28,7 @@ def make_backup(database: Path, inbox: Path, to: Path) -> None:
 
     Raises StoreError, also if there is a file `to` already. Needs the room of two more backups meanwhile.
     """
-    new = to.with_name(f"{to.name}.new")
+    new = _unfinished(to)
     try:
         if to.exists():
             raise StoreError(f"{to} exists already: a backup never replaces a file")
@@ -48,6 +48,16 @@ def make_backup(database: Path, inbox: Path, to: Path) -> None:
         raise StoreError(f"the backup {to} cannot be made: {error}") from error
     finally:
         remove_with_log(new)
+
+
+def delete_backup(file: Path) -> None:
+    """Delete a backup, or what is left of it if it was interrupted. Raises OSError."""
+    file.unlink(missing_ok=True)
+    remove_with_log(_unfinished(file))
+
+
+def _unfinished(backup: Path) -> Path:
+    return backup.with_name(f"{backup.name}.new")
 
 
 def copy(source: Path, to: Path, *, mode: str = "rw") -> None:

@@ -200,6 +200,7 @@ def test_the_list_outlives_a_restoration_and_old_backups_are_deleted(data, run, 
     made = [tmp_path / "backups" / f"huntbridge-{day:02}.db" for day in range(3)]
     for path in made:
         run("backup", path)
+    made[1].rename(f"{made[1]}.new")  # as if the process had been killed
     run("backup", folder, "--keep", 2)
     assert [path.exists() for path in made] == [False, False, True]
     assert len(list(folder.iterdir())) == 2
