@@ -258,19 +258,20 @@ def repeats_of(told: list[Told]) -> list[Told]:
     return [one for same in by_update.values() for one in same[1:]]
 
 
-def kept_for(got: dict[tuple[int, str], list[Told]], killed_at: list[float]) -> list[float]:
-    """For each message that was repeated, how many milliseconds before a kill the tool had accepted it. In
-    that time, serve had not stored the answer."""
+def killed_after(plan: Plan, got: dict[tuple[int, str], list[Told]], killed_at: list[float]) -> list[float]:
+    """For each message that was repeated after a kill, how many milliseconds before the kill the tool had
+    accepted it. In that time, serve had not stored the tool's answer. Other repeats are those of answers that
+    were lost on the wire."""
     found = []
-    for told in got.values():
+    for told in (got.get((alarm.evidence, tool), []) for alarm in plan.alarms for tool in alarm.tools):
         for again in repeats_of(told):
-            befores = [
+            waits = [
                 moment - one.at
                 for moment in killed_at
                 for one in told
                 if one.update == again.update and one.at <= moment < again.at
             ]
-            found.append(round(min(befores, default=-1.0) * 1000, 1))
+            found += [round(1000 * min(waits), 1)] if waits else []
     return sorted(found)
 
 
@@ -451,7 +452,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         "seconds": round(time.monotonic() - began),
         "total": asdict(total),
         "phases": [asdict(one) for one in lines],
-        "kept_for_ms": kept_for(got, serve.killed_at),
+        "killed_after_ms": killed_after(plan, got, serve.killed_at),
         "faults": dict(sorted((world.at_tools.met + world.at_platform.met).items())),
         "dead": dead,
         "stop": {"seconds": round(stopped, 1), "exit": code, "leased": leased},
@@ -596,8 +597,8 @@ def main() -> int:
         print(f"{result['web_kills']} of its web process, {result['restores']} restores,", end=" ")
         print(f"{result['seconds']} s;", end=" ")
         print(f"SIGTERM took {result['stop']['seconds']} s")
-        if result["kept_for_ms"]:
-            print(f"ms from a message that was repeated to the kill: {result['kept_for_ms']}")
+        if result["killed_after_ms"]:
+            print(f"ms from the messages that were repeated to the kills: {result['killed_after_ms']}")
         for name in ("failures", "missing", "unmarked", "dead"):
             if result[name]:
                 print(f"{name}: " + "\n  ".join(map(str, result[name])))
