@@ -113,6 +113,23 @@ def test_a_call_begins_when_everything_before_it_is_committed(machine):
     assert seen == [(False, True)]
 
 
+def test_the_outcome_of_a_call_is_committed_before_another_item_begins(machine):
+    stored: list[bool] = []
+
+    def handle(item: Item) -> Verdict:
+        if item.id == "second":
+            stored.append(machine.committed("outcome"))
+            return Done()
+        machine.core.outside(lambda: None)
+        machine.write("outcome")
+        machine.queue.put(b"x", id="second")
+        return Done()
+
+    machine.queue.put(b"x", id="first")
+    machine.start(handle)
+    eventually(lambda: stored == [True])
+
+
 def test_an_item_sees_what_it_and_others_wrote_in_the_same_round(machine):
     found: list[bool] = []
 
