@@ -134,8 +134,8 @@ console-pictures: $(VENV)/e2e  ## the pictures of the console in docs/, of the d
 chaos: $(VENV)/dev  ## serve during kills and faults, 14 minutes; SHORT=1 takes 4; CHAOS="--seed 7" passes other options
 	$(BIN)/python -m tests.chaos.run $(if $(SHORT),--short) $(CHAOS)
 
-storm: $(VENV)/dev  ## 5,000 webhooks in a minute at the pace of a real channel
-	$(BIN)/python -m tests.chaos.storm
+storm: $(VENV)/dev  ## 5,000 webhooks in a minute at the pace of a real channel; STORM="--seed 7" passes options
+	$(BIN)/python -m tests.chaos.storm $(STORM)
 
 .PHONY: simulate
 

@@ -1,16 +1,20 @@
 """A storm against a real `huntbridge serve`, at the pace of a real channel: `make storm`.
 
-Five thousand webhooks go in within a minute, about machines of their own, some of them malicious. What comes
-out is counted where it lies: at the simulated Slack, and in the ledger once `serve` was stopped. Ends with 1
-where a webhook was refused, a malicious alarm waited behind the rest, or an alarm is neither told, nor
-gathered for a digest, nor on its way. It speaks to this machine alone.
+Five thousand webhooks go in within a minute, about machines of their own, some of them malicious. Their order
+comes from a seed. What comes out is counted where it lies: at the simulated Slack, and in the ledger once
+`serve` was stopped. Ends with 1 where a webhook was refused, a malicious alarm waited behind the rest, an
+alarm is neither told, nor gathered for a digest, nor on its way, or a message came twice. It speaks to this
+machine alone.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import math
 import random
 import re
+import statistics
 import sys
 import tempfile
 import threading
@@ -35,17 +39,26 @@ from tests.chaos.run import environment, free_port
 from tests.chaos.serve import Serve
 
 WEBHOOKS, WITHIN, SENDERS = 5_000, 60.0, 8
+RATE = 100.0  # webhooks a second
 MALICIOUS = 40
 PACE = 2.0  # messages a second that the channel takes
 ROUTED_WITHIN = 180.0  # seconds after the last webhook
 # The alarms that must be in a digest so many seconds after that: those whose turn would come too late.
 GATHERED, GATHERED_WITHIN = int(WEBHOOKS - DIGEST_AFTER * PACE * 1.5), 120.0
-AHEAD = MALICIOUS / PACE + 15  # seconds after that in which all that is malicious must be told
+AHEAD = 15.0  # seconds after that in which all that is malicious must be told
+SLOWEST = 10.0  # seconds from a malicious webhook to its message, at the 99th percentile
 TOKEN = "storm-webhook-token"
 _EVIDENCE = re.compile(r"evidence (\d+)")
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="make storm", description=__doc__, allow_abbrev=False)
+    parser.add_argument(
+        "--seed", type=int, help="of the order of the webhooks; by default a new one each time"
+    )
+    seed = parser.parse_args().seed
+    seed = random.SystemRandom().randrange(1_000_000) if seed is None else seed
+    print(f"seed {seed}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="huntbridge-storm-") as made, ExitStack() as stack:
         folder, slack = Path(made), Slack(rate=PACE * 1.5, burst=6)  # Slack lets short bursts through
         url = stack.enter_context(serving(app_of(slack)))
@@ -55,19 +68,26 @@ def main() -> int:
         serve.start()
         serve.wait_until_up()
         evidences = list(range(1, WEBHOOKS + 1))
-        random.Random(5_000).shuffle(evidences)  # those up to MALICIOUS are malicious, wherever they come
-        accepted, seconds = _send(serve.url, evidences)
+        random.Random(seed).shuffle(evidences)  # those up to MALICIOUS are malicious, wherever they come
+        accepted, due, seconds = _send(serve.url, evidences)
         routed = _wait_for(lambda: _waiting(serve, "events") == 0, ROUTED_WITHIN)
         waited = _wait_for(lambda: _malicious_told(slack) == MALICIOUS, AHEAD)
         told = _malicious_told(slack)
+        latencies = _latencies(slack, due)
         gathered = _wait_for(lambda: _waiting(serve, "deliveries") <= WEBHOOKS - GATHERED, GATHERED_WITHIN)
         stopped, code = serve.stop()
         states = _states(load(environ["HUNTBRIDGE_CONFIG"], environ), folder, environ, accepted)
+    middle = statistics.median(latencies or [math.inf])
+    slowest = statistics.quantiles(latencies, n=100)[-1] if len(latencies) > 1 else math.inf
+    repeated = _repeated(slack)
     found = {
+        "seed": seed,
         "accepted": len(accepted),
         "seconds": round(seconds, 1),
         "routed after": round(routed, 1),
         "malicious told": f"{told} of {MALICIOUS}, {waited:.1f} s after that",
+        "malicious webhook to message": f"p50 {middle:.1f} s, p99 {slowest:.1f} s",
+        "messages that came twice": repeated,
         "gathered after": round(gathered, 1),
         "refused by Slack": len(slack.refused),
         "states": dict(states),
@@ -78,6 +98,8 @@ def main() -> int:
         f"{WEBHOOKS - len(accepted)} webhooks were refused" if len(accepted) < WEBHOOKS else "",
         f"they took {seconds:.0f} s" if seconds > WITHIN else "",
         f"{MALICIOUS - told} malicious alarms wait behind the rest" if told < MALICIOUS else "",
+        f"malicious alarms took {slowest:.1f} s" if slowest > SLOWEST else "",
+        f"{repeated} messages came twice" if repeated else "",
         "alarms are lost" if states.total() != WEBHOOKS or states.keys() - _KEPT else "",
         "nothing was gathered for a digest"
         if states[DeliveryState.IN_DIGEST] + states[_TOLD_IN_DIGEST] < GATHERED
@@ -105,10 +127,13 @@ def _environment(folder: Path, webhook_url: str) -> dict[str, str]:
     return environment(folder, path) | secrets
 
 
-def _send(url: str, evidences: list[int]) -> tuple[list[str], float]:
-    """The ids of the events that were accepted, and the seconds that it took."""
+def _send(url: str, evidences: list[int]) -> tuple[list[str], dict[int, float], float]:
+    """The ids of the events that were accepted, when each webhook was due (Unix seconds), and the seconds
+    that all took."""
     accepted: list[str] = []
-    todo, lock, began = iter(evidences), threading.Lock(), time.monotonic()
+    began = time.time()
+    due = {evidence: began + number / RATE for number, evidence in enumerate(evidences)}
+    todo, lock = iter(evidences), threading.Lock()
 
     def send() -> None:
         with requests.Session() as session:
@@ -117,6 +142,7 @@ def _send(url: str, evidences: list[int]) -> tuple[list[str], float]:
                     evidence = next(todo, None)
                 if evidence is None:
                     return
+                time.sleep(max(0.0, due[evidence] - time.time()))
                 answer = session.post(url, json=_body(evidence), timeout=30)
                 if answer.status_code == 202:
                     accepted.append(answer.json()["id"])
@@ -126,7 +152,7 @@ def _send(url: str, evidences: list[int]) -> tuple[list[str], float]:
         thread.start()
     for thread in threads:
         thread.join()
-    return accepted, time.monotonic() - began
+    return accepted, due, time.time() - began
 
 
 def _body(evidence: int) -> dict[str, str]:
@@ -140,8 +166,28 @@ def _body(evidence: int) -> dict[str, str]:
 
 
 def _malicious_told(slack: Slack) -> int:
-    texts = [json.dumps(message.body) for message in list(slack.messages)]
-    return len({int(found) for text in texts for found in _EVIDENCE.findall(text) if int(found) <= MALICIOUS})
+    return len({evidence for evidence, _ in _told(slack) if evidence <= MALICIOUS})
+
+
+def _told(slack: Slack) -> list[tuple[int, float]]:
+    """The evidence that each message names, and when Slack accepted it (Unix seconds)."""
+    return [
+        (int(found), message.at.timestamp())
+        for message in list(slack.messages)
+        for found in set(_EVIDENCE.findall(json.dumps(message.body)))
+    ]
+
+
+def _latencies(slack: Slack, due: dict[int, float]) -> list[float]:
+    """Seconds from each malicious webhook to the first message about it, in order."""
+    first: dict[int, float] = {}
+    for evidence, at in _told(slack):
+        first.setdefault(evidence, at)
+    return sorted(at - due[evidence] for evidence, at in first.items() if evidence <= MALICIOUS)
+
+
+def _repeated(slack: Slack) -> int:
+    return sum(count - 1 for count in Counter(evidence for evidence, _ in _told(slack)).values())
 
 
 def _waiting(serve: Serve, queue: str) -> int:
