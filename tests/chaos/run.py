@@ -50,6 +50,7 @@ RUN_KEY, TOKEN = "chaos-lead-analyst-key", "chaos-webhook-token"
 DESTINATIONS = {"slack": "soc", "teams": "office", "jira": "tickets"}
 FOLLOW = 4.0  # seconds between two looks of `follow`
 SENDERS = 8
+_ON_ITS_WAY = 1.0  # seconds that a message takes at most
 # Seconds after which a thread lets another one go on, so that a tool's answer goes out as soon as the tool
 # has accepted a message. In between, a kill makes a repeat that no sender can avoid.
 SWITCH_INTERVAL = 0.0005
@@ -259,9 +260,9 @@ def repeats_of(told: list[Told]) -> list[Told]:
 
 
 def killed_after(plan: Plan, got: dict[tuple[int, str], list[Told]], killed_at: list[float]) -> list[float]:
-    """For each message that was repeated after a kill, how many milliseconds before the kill the tool had
-    accepted it. In that time, serve had not stored the tool's answer. Other repeats are those of answers that
-    were lost on the wire."""
+    """For each message that was repeated, how many milliseconds before a kill the tool had accepted it. In
+    that time, serve had not stored the tool's answer. If the number is negative, the message was on its way.
+    """
     found = []
     for told in (got.get((alarm.evidence, tool), []) for alarm in plan.alarms for tool in alarm.tools):
         for again in repeats_of(told):
@@ -269,9 +270,10 @@ def killed_after(plan: Plan, got: dict[tuple[int, str], list[Told]], killed_at: 
                 moment - one.at
                 for moment in killed_at
                 for one in told
-                if one.update == again.update and one.at <= moment < again.at
+                if one is not again and one.update == again.update
+                if one.at - _ON_ITS_WAY <= moment < again.at
             ]
-            found += [round(1000 * min(waits), 1)] if waits else []
+            found += [round(1000 * min(waits, key=abs), 1)] if waits else []
     return sorted(found)
 
 
