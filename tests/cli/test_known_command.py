@@ -178,19 +178,20 @@ def test_options_that_make_no_sense_are_refused_in_words(hunts: Hunts, options, 
 def test_what_becomes_known_good_is_shown_first(hunts, monkeypatch):
     """A script says that it need not be shown."""
     hunts.find(1, MINER, found())
-    said = hunts.run(*CLOSE, code=1)
+    said = hunts.run(*CLOSE, code=2)
+    assert "with --yes the command does not ask" in said
     assert "suspicious  PUA.NetTool at /opt/backup/nc" in said
     assert f"  not known good: malicious  {MINER.description} at " in said
     assert "Close 1 case as benign?" in said
     assert hunts.runtime.ledger.cases.get(CASE).closure is None
-    monkeypatch.setattr("cli.case_decisions.click.confirm", lambda *_, **__: True)
+    monkeypatch.setattr("cli.confirm.click.confirm", lambda _: True)
     assert "Ada has closed" in hunts.run(*CLOSE)
 
 
 def test_what_came_since_it_was_shown_is_not_made_known_good(hunts, monkeypatch):
     hunts.find(1, found())
     another = found(path="/opt/another/nc")
-    monkeypatch.setattr("cli.case_decisions.click.confirm", lambda *_, **__: hunts.find(2, found(), another))
+    monkeypatch.setattr("cli.confirm.click.confirm", lambda _: hunts.find(2, found(), another) or True)
     said = hunts.run(*CLOSE, code=1)
     assert "the case has other findings since you were shown them: look at them first" in said
     assert hunts.runtime.ledger.cases.get(CASE).closure is None
