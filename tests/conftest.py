@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+from importlib import import_module
 from importlib.util import find_spec
 
 import pytest
@@ -41,6 +42,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests against moto take a third of the time, so `make test-slow` runs them. The tests that mostly wait
     come first: at the end, one process would be left alone with them."""
+    if find_spec("hypothesis"):
+        # Pytest compiles the modules of hypothesis itself. In Python 3.11 that fails now and then with a
+        # SystemError in the middle of a run. So what strategies import when they are used is imported now.
+        for name in ("regex", "types"):
+            import_module(f"hypothesis.strategies._internal.{name}")
     for item in items:
         sides = getattr(item, "callspec", None)
         on_aws = sides is not None and "aws" in sides.params.values()
