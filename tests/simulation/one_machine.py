@@ -197,7 +197,10 @@ class OneMachine(Side):
 
     def next_due(self) -> float | None:
         ((due,),) = self.database.read("SELECT min(due) FROM items", ())
-        return None if due is None else float(due) - self._home.clock.offset
+        dues = [] if due is None else [float(due) - self._home.clock.offset]
+        if self._import and not self._import.done:  # it brings in items when it goes on
+            dues.append(self._import.wakes_at)
+        return min(dues, default=None)
 
     def _close_inbox(self) -> None:
         """As the kernel does when the process ends."""

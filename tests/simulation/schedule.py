@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from shared.models.case_states import DecisionRefused
 from shared.models.cases import CaseState
 from shared.models.decisions import Verdict
 from shared.models.event_kinds import ALARM_KINDS
@@ -282,6 +283,7 @@ class Schedule(Machine):
 
     def act(self, call: Callable[[], object], fuse: Any) -> bool:
         actor = self.world.by_person(Person(f"person-{self.number}", "the console"), call)
+        self.refused = isinstance(actor.error, DecisionRefused)
         self.world.tick += 1
         self.work(None)
         return not isinstance(actor.error, Killed | NotNow)

@@ -71,6 +71,7 @@ class Machine(RuleBasedStateMachine):
         self.mail: list[tuple[Disk, bytes]] = []  # webhooks on their way
         self.posted: list[tuple[Disk, bytes]] = []  # webhooks that arrived
         self.unsure: list[Closing] = []  # decisions of processes that died
+        self.refused = False  # whether the last decision was refused
         self.number = 0
         self.perhaps_reopened: list[tuple[str, Closure, int]] = []  # by processes that died
         self.is_interrupting = False  # something happens while a worker or a person is busy
@@ -241,7 +242,9 @@ class Machine(RuleBasedStateMachine):
             lambda: case_decisions(self.world.runtime).close(closing.case, person, verdict, "why", terms),
             fuse,
         )
-        if done:
+        if self.refused:
+            self.oracle.closings.remove(closing)
+        elif done:
             closing.end = self.world.tick
         else:
             self.unsure.append(closing)
@@ -436,12 +439,13 @@ class Machine(RuleBasedStateMachine):
                     event.end = self.world.tick
 
     def act(self, call: Callable[[], object], fuse: Any) -> bool:
-        """Whether a person's decision was surely made. Their process may be killed."""
+        """Whether a person's decision was surely made, or `refused`. Their process may be killed."""
         self.light(fuse)
+        self.refused = False
         try:
             call()
         except DecisionRefused:
-            pass
+            self.refused = True
         except (Killed, NotNow):
             return False
         finally:
