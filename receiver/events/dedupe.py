@@ -22,7 +22,8 @@ such a time may be about the last run or a new one. It is told as a new alarm. I
 told of the last run, its message says that it may be a repeat.
 
 Rule 1 needs the platform's confirmation, since a text alone may be wrong, or written by an attacker. For the
-same reason the first event that the platform confirms is told, even if its text was told before.
+same reason the first event that the platform confirms is told, even if its text was told before. If the
+platform counts more alarms than it lists, it has confirmed those in its list.
 
 Each decision is stored by a conditional write before anything is sent, so that of any number of workers only
 one tells. A decision is final: the same event, handled again, gets the same decision.
@@ -247,11 +248,12 @@ def _told(alarm: Alarm) -> Earlier:
 
 
 def _confirmed(alarm: Alarm) -> Earlier | None:
-    """Only the platform's numbers; None if it does not confirm the alarm."""
+    """Only the platform's numbers; None if it does not confirm the alarm. If it lists alarms, those in the
+    list count. So an alarm that was counted too early to be listed adds something when it is listed."""
     if not alarm.confirmed:
         return None
     if alarm.evidence:
-        counts = platform_counts(alarm.evidence, alarm.findings)
+        counts = platform_counts(None if alarm.findings else alarm.evidence, alarm.findings)
     else:  # huntbridge raised the event, from the platform's answers
         counts = alarm.event.malicious, alarm.event.suspicious
     malicious, suspicious = counts[0] or 0, counts[1] or 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from unittest.mock import Mock
 
@@ -13,6 +14,8 @@ import pytest
 from receiver.events.history import History
 from shared.models.event_kinds import RECOVERED
 from shared.models.events import Event
+from shared.models.evidence import Finding
+from shared.models.severity import Severity
 from shared.queues.worker import work
 
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -109,6 +112,19 @@ def test_the_same_body_is_told_again_if_the_platform_counts_more_by_now(stage):
         "1 suspicious on web-01 (i-0aaaaaaaaaaaaaaa1)",
         "Update: 4 malicious, 1 suspicious on web-01 (i-0aaaaaaaaaaaaaaa1)",
     ]
+
+
+def test_what_was_counted_too_early_to_be_listed_is_told_when_it_is_listed(stage):
+    stage.enricher.runs[4], stage.enricher.counts[4] = MONDAY, (0, 26)
+    found = Finding("PUA.NetTool", 6, Severity.SUSPICIOUS)
+    for findings in ((found,), (found, replace(found, description="WebShell", count=20)), (found,)):
+        stage.enricher.found[4] = findings
+        stage.receive(SUMMED_UP)
+        stage.run()
+    first, second = stage.soc.sent
+    assert not any("WebShell" in kind.description for kind in first.findings)
+    assert any("WebShell" in kind.description for kind in second.findings)
+    assert second.title.startswith("Update: 26 suspicious")
 
 
 def test_a_number_in_another_text_does_not_hide_what_the_platform_counts_later(stage):
