@@ -30,8 +30,9 @@ class _WithKeys(logging.Formatter):
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as under nohup: each `serve` would ignore it, too
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    for each in (signal.SIGHUP, signal.SIGINT):  # ignored under nohup and in the background of a script
+        if signal.getsignal(each) is signal.SIG_IGN:  # commands that tests start would ignore it, too
+            signal.signal(each, signal.SIG_DFL)
     plugin = session.config.pluginmanager.get_plugin("logging-plugin")
     assert plugin is not None
     plugin.caplog_handler.setFormatter(
