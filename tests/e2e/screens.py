@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 SCREENS = ("overview", "cases", "case", "run", "coverage", "deliveries")
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 DEMO = "demo.png"
 PHONE = "pictures/console-case-phone.png"
 
