@@ -112,10 +112,6 @@ def _in_work_twice() -> list[Change]:
     return [(Core, "_end_earlier", lambda *_: [])]
 
 
-def _not_undone() -> list[Change]:
-    return [(Core, "_undo", lambda self: None)]
-
-
 def _joined_though_lost() -> list[Change]:
     real = Database._join
 
@@ -188,7 +184,6 @@ PLANTS = {
     "a lease is ignored": Plant(_no_lease, "aws"),
     "a call begins before the commit": Plant(_call_before_commit, "one machine"),
     "an item is deleted before its outcome is stored": Plant(_deleted_first, "one machine"),
-    "handlers go on though their round was not committed": Plant(_not_undone, "one machine"),
     "an item is begun again while it is in work": Plant(_in_work_twice, "one machine"),
     "a write counts as stored though its round failed": Plant(_joined_though_lost, "one machine"),
     "a segment is deleted before its import is durable": Plant(_deleted_unsynced, "one machine"),
