@@ -12,13 +12,17 @@ import pytest
 
 from shared.hosting.log import sentence
 
-# A busy machine makes no example wrong, and what lands is judged by the same examples each time.
-# The template's tests run in an environment of their own, which has no hypothesis.
-if find_spec("hypothesis"):
-    from hypothesis import settings
 
-    settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
-    settings.load_profile("house")
+def pytest_configure(config: pytest.Config) -> None:
+    # The template's tests run in an environment of their own, which has no hypothesis.
+    if find_spec("hypothesis"):
+        from hypothesis import settings
+
+        # CI sees the same examples each time. A seed that was given holds there as on any other machine.
+        same = "CI" in os.environ and config.getoption("hypothesis_seed", None) is None
+        # A busy machine makes no example wrong.
+        settings.register_profile("house", deadline=None, derandomize=same)
+        settings.load_profile("house")
 
 
 class _WithKeys(logging.Formatter):

@@ -22,7 +22,7 @@ from shared.models.known_good_terms import Scope
 from shared.models.people import Person
 from shared.queues import items
 from shared.storage.ports import NotNow
-from tests.receiver.sequences.machine import NAMES, TAGS, Machine
+from tests.receiver.sequences.machine import NAMES, TAGS, Machine, Made
 from tests.receiver.sequences.oracle import FOREVER, PLACES, Closing, Event, Oracle
 from tests.receiver.sequences.world import BOT, PLAIN, SYSTEMS, Content, Disk, Killed, Planted
 from tests.simulation.judgement import Judgement
@@ -281,12 +281,16 @@ class Schedule(Machine):
         self.world.run(self.rng.choice([0, 5, 20, 100, 10**6]))
         self.note_ends()
 
-    def act(self, call: Callable[[], object], fuse: Any) -> bool:
+    def act(self, call: Callable[[], object], fuse: Any) -> Made:
         actor = self.world.by_person(Person(f"person-{self.number}", "the console"), call)
-        self.refused = isinstance(actor.error, DecisionRefused)
         self.world.tick += 1
         self.work(None)
-        return not isinstance(actor.error, Killed | NotNow)
+        match actor.error:
+            case DecisionRefused():
+                return Made.NOT
+            case Killed() | NotNow():
+                return Made.PERHAPS
+        return Made.SURELY
 
     def receive(self, disk: Disk, body: bytes) -> None:
         self.note_ends()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,14 @@ days = st.sampled_from([1, 7, 30, 100])
 verdicts = st.sampled_from([Verdict.BENIGN, Verdict.FALSE_POSITIVE, Verdict.BENIGN, Verdict.TRUE_POSITIVE])
 
 
+class Made(Enum):
+    """What became of a person's decision."""
+
+    SURELY = "it was carried out, or is queued"
+    PERHAPS = "its process died, perhaps after it was stored"
+    NOT = "it was refused"
+
+
 class Machine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
@@ -71,7 +80,6 @@ class Machine(RuleBasedStateMachine):
         self.mail: list[tuple[Disk, bytes]] = []  # webhooks on their way
         self.posted: list[tuple[Disk, bytes]] = []  # webhooks that arrived
         self.unsure: list[Closing] = []  # decisions of processes that died
-        self.refused = False  # whether the last decision was refused
         self.number = 0
         self.perhaps_reopened: list[tuple[str, Closure, int]] = []  # by processes that died
         self.is_interrupting = False  # something happens while a worker or a person is busy
@@ -238,16 +246,17 @@ class Machine(RuleBasedStateMachine):
         person = self.person()
         closing.by = person.name
         self.oracle.closings.append(closing)
-        done = self.act(
+        made = self.act(
             lambda: case_decisions(self.world.runtime).close(closing.case, person, verdict, "why", terms),
             fuse,
         )
-        if self.refused:
-            self.oracle.closings.remove(closing)
-        elif done:
-            closing.end = self.world.tick
-        else:
-            self.unsure.append(closing)
+        match made:
+            case Made.SURELY:
+                closing.end = self.world.tick
+            case Made.PERHAPS:
+                self.unsure.append(closing)
+            case Made.NOT:
+                self.oracle.closings.remove(closing)
 
     @rule(system=systems, fuse=fuses)
     def reopen(self, system: str, fuse: Any) -> None:
@@ -262,10 +271,10 @@ class Machine(RuleBasedStateMachine):
         if at := self.case_of(system):
             key, before = at
             start = self.world.tick
-            done = self.act(lambda: call(case_decisions(self.world.runtime), key, before), fuse)
+            made = self.act(lambda: call(case_decisions(self.world.runtime), key, before), fuse)
             if before.closure:
-                self.note_reopening(key, before.closure, start, done)
-                if not done:  # it may be carried out later
+                self.note_reopening(key, before.closure, start, made is not Made.PERHAPS)
+                if made is Made.PERHAPS:  # it may be carried out later
                     self.perhaps_reopened.append((key, before.closure, start))
 
     def note_reopening(self, key: str, closure: Closure, start: int, done: bool) -> None:
@@ -438,21 +447,21 @@ class Machine(RuleBasedStateMachine):
                 if event.end == FOREVER and self.world.is_recorded(event.id):
                     event.end = self.world.tick
 
-    def act(self, call: Callable[[], object], fuse: Any) -> bool:
-        """Whether a person's decision was surely made, or `refused`. Their process may be killed."""
+    def act(self, call: Callable[[], object], fuse: Any) -> Made:
+        """A person decides. Their process may be killed, and another person may decide meanwhile."""
         self.light(fuse)
-        self.refused = False
+        made = Made.SURELY
         try:
             call()
         except DecisionRefused:
-            self.refused = True
+            made = Made.NOT
         except (Killed, NotNow):
-            return False
+            return Made.PERHAPS
         finally:
             self.world.fuse.left = 0
         self.world.tick += 1  # what is done from now on is done after the decision
         self.work(None)
-        return True
+        return made
 
     def light(self, fuse: Any) -> None:
         if fuse:

@@ -332,3 +332,10 @@ def test_a_decision_whose_process_died_before_it_stored_anything(script: Script)
     case = script.case_of(WEB)
     assert case
     assert case[1].state is CaseState.OPEN
+
+
+def test_a_case_is_closed_though_another_person_was_refused_meanwhile(script: Script) -> None:
+    """An open case cannot be reopened. The entry of the verdict is valid all the same."""
+    script.found(scanner())
+    script.judged(fuse=(1, "reopen"))
+    assert script.found(scanner()) == 0
