@@ -4,7 +4,8 @@ The core works in rounds, and each round is one transaction. A round goes on wit
 peers have ended. If there are none, it claims further items and runs their handlers. Each item has a greenlet
 of its own. When its handler calls a peer, the greenlet is parked and the next item goes on. The call begins
 after the commit of the round, in a thread of the pool. So nothing is sent before everything that it depends
-on is on the disk.
+on is on the disk. A round that stores the outcomes of calls is not synced: if a power cut undoes it, the
+calls are in doubt and are repeated as such. A further round syncs it within a second.
 
 The items of a queue are in lanes, such as one for each destination. At most as many items of a lane are in
 work as it has places, so a destination that hangs stops no other. If a round cannot be committed, each
@@ -70,7 +71,7 @@ class _Lane:
     def __init__(self, workers: Workers, name: str) -> None:
         self.workers, self.name = workers, name
         self.free = workers.places_of.get(name, workers.places)
-        self.due_at = 0.0  # by `time.monotonic`: nothing can be claimed before
+        self.due_at = math.inf  # by `time.monotonic`: nothing can be claimed before
         self._claims = 0
 
     def claim(self) -> Item | None:
@@ -105,7 +106,7 @@ class _Event:
         self._waits: _Work | None = None
 
     def set(self) -> None:
-        self._happened = True
+        self._happened = self._core.call_ended = True
         self._core.tell(self._go_on)
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -132,7 +133,9 @@ class Core:
         self._took_part: dict[_Work, None] = {}  # in this round, in order
         self._lost: list[_Work] = []  # whose items are to be handed back
         self._handing_back = 0  # how many of these this round hands back
-        self._calls: list[tuple[_Work, Callable[[], None]]] = []  # that begin after the commit
+        self._calls: list[tuple[_Work, Callable[[], None]]] = []  # that begin after a synced commit
+        self._is_synced = True  # whether the last round was synced
+        self.call_ended = False  # since the core last took the messages
         self._threads = DaemonThreads("peer", _MOST_THREADS)
         self._hub: Any = None
         self._thread = 0
@@ -181,7 +184,7 @@ class Core:
     # From other threads
 
     def tell(self, message: Callable[[], None]) -> None:
-        """Have the core call `message`, and begin a round. From any thread."""
+        """Have the core call `message`. From any thread."""
         self._messages.put(message)
 
     def stop(self) -> None:
@@ -224,8 +227,9 @@ class Core:
             pulse.beat(_LOOK)
             self._sleep()
             self._took_part.clear()
+            is_synced = bool(self._calls) or not self._ready
             try:
-                with self._database.round():
+                with self._database.round(durable=is_synced):
                     self._round()
             except BaseException as error:  # also SystemExit, which would end only this thread
                 is_bug = not isinstance(error, sqlite3.Error)
@@ -240,7 +244,9 @@ class Core:
             del self._lost[: self._handing_back]
             if self._abandoning:
                 return
-            self._calls = [(work, call) for work, call in self._calls if not self._threads.start(call)]
+            self._is_synced = is_synced
+            if is_synced:
+                self._calls = [(work, call) for work, call in self._calls if not self._threads.start(call)]
 
     def _noticed(self, workers: Workers, lane: str, delay: float) -> None:
         """An item was put into a queue, or handed back."""
@@ -255,13 +261,18 @@ class Core:
 
     def _sleep(self) -> None:
         """Sleep until there is something to do, and take all messages."""
-        timeout = 0.0 if self._ready or self._lost else self._next_at() - time.monotonic()
-        try:
-            self._messages.get(timeout=max(timeout, 0.0))()
-            while True:
-                self._messages.get_nowait()()
-        except Empty:
-            pass
+        self.call_ended = False
+        while True:
+            is_due = self._ready or self._lost or (self._calls and not self._is_synced)
+            timeout = 0.0 if is_due else max(self._next_at() - time.monotonic(), 0.0)
+            try:
+                self._messages.get(timeout=timeout)()
+                while True:
+                    self._messages.get_nowait()()
+            except Empty:
+                pass
+            if is_due or not timeout or self._stopping or self._abandoning:
+                return
 
     def _next_at(self) -> float:
         """When the core has something to do, if no message comes."""
@@ -311,7 +322,7 @@ class Core:
         for key in list(self._lanes):
             lane = self._lanes[key] = self._lanes.pop(key)  # its next turn comes after those of all others
             for _ in range(lane.workers.at_once):
-                if not self._messages.empty() or time.monotonic() >= ends:
+                if self.call_ended or time.monotonic() >= ends:
                     return False
                 if lane.free < 1 or lane.due_at > now or not (item := lane.claim()):
                     break

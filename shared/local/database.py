@@ -1,10 +1,11 @@
 """The SQLite file of one machine, which holds the documents of the store and the items of the queues.
 
-It uses a write-ahead log. A durable write is on the disk when `write` returns. Any other write is in the log
-but not yet synced: it survives a crash of the process, and a power cut undoes it only together with all later
-writes. Writers that arrive while another one commits share the next transaction, so many threads cost about
-one sync between them. A thread may also open a round, a transaction in which it reads and writes much
-(`round`); writes of other threads join it. Several processes may use the same file at the same time.
+It uses a write-ahead log. A durable write is on the disk when `write` returns, with all earlier ones. Any
+other write is in the log but not yet synced: it survives a crash of the process, and a power cut undoes it
+only together with all later writes. Writers that arrive while another one commits share the next transaction,
+so many threads cost about one sync between them. A thread may also open a round, a transaction in which it
+reads and writes much (`round`); writes of other threads join it. Several processes may use the same file at
+the same time.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from shared.local.conversion import convert, remove_old_backups
-from shared.local.layout import format_of, make_tables
+from shared.local.layout import FORMAT, format_of, make_tables
 from shared.local.private import close_to_others, make_private
 from shared.storage.ports import StoreError
 
@@ -46,6 +47,8 @@ class Database:
         self._path = path
         self._levels = {True: "FULL", False: "NORMAL"}  # SQLite's `synchronous`, by whether it is durable
         self._level = ""
+        self._unsynced = False  # whether this process has commits that are not synced
+        self._changes = 0  # of the writer, before the transaction
         self._pending: list[_Write[Any]] = []
         self._committing = False
         self._committed = threading.Condition()  # guards the two attributes above
@@ -122,9 +125,11 @@ class Database:
         return mine.result()
 
     @contextmanager
-    def round(self) -> Iterator[None]:
-        """One transaction for all that this thread reads and writes in the block. It is durable when the
-        block is left. Writes that other threads ask for meanwhile are committed with it.
+    def round(self, *, durable: bool = True) -> Iterator[None]:
+        """One transaction for all that this thread reads and writes in the block.
+
+        A durable one is on the disk when the block is left, with all earlier writes. Writes that other
+        threads ask for meanwhile are committed with it, or after it if only they are durable.
 
         Raises sqlite3.Error if it cannot begin, or if nothing of it was committed. Whatever the block raises
         undoes it too.
@@ -134,26 +139,27 @@ class Database:
                 self._committed.wait()
             batch = self._begin_turn()
         try:
-            self._begin("FULL")
+            self._begin(self._levels[durable])
             try:
                 self._round_of, self._lost = threading.get_ident(), None
                 yield
                 with self._committed:
                     batch += self._pending
                     self._pending = []
-                for write in batch:
+                joined = [write for write in batch if durable or not write.durable]
+                for write in joined:
                     self._join(write)
                 if self._lost:
                     raise sqlite3.OperationalError("a change failed half way") from self._lost
-                self._writer.execute("COMMIT")
-                for write in batch:
+                self._end()
+                for write in joined:
                     write.settled = True
             finally:
                 self._round_of, self._lost, self._careful = None, None, max(self._careful - 1, 0)
                 self._roll_back()
         finally:
-            if batch and not batch[0].settled:
-                self._commit(batch)
+            if rest := [write for write in batch if not write.settled]:
+                self._commit(rest)
             self._end_turn()
 
     def rewrite(self) -> None:
@@ -239,7 +245,7 @@ class Database:
         try:
             for write in batch:
                 write.run(self._writer)
-            self._writer.execute("COMMIT")
+            self._end()
         finally:
             self._roll_back()
 
@@ -251,6 +257,14 @@ class Database:
             self._writer.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             raise _NotBegun(*error.args) from error
+        self._changes = self._writer.total_changes
+
+    def _end(self) -> None:
+        db, durable = self._writer, self._level == self._levels[True]
+        if durable and self._unsynced and db.total_changes == self._changes:
+            db.execute(f"PRAGMA user_version={FORMAT}")  # SQLite syncs nothing if nothing was written
+        db.execute("COMMIT")
+        self._unsynced = not durable
 
     def _roll_back(self) -> None:
         if self._writer.in_transaction:

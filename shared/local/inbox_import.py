@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,9 @@ from shared.queues.ports import QueueError
 log = logging.getLogger(__name__)
 
 LOOKS_EVERY = 1.0  # seconds between two looks at the inbox if nothing wakes it
+# Seconds between two looks at the least. What comes meanwhile shares one transaction, and then the rounds of
+# the core.
+_LOOKS_APART = 0.006
 
 
 class InboxImport:
@@ -34,8 +38,11 @@ class InboxImport:
         self._woken.set()
 
     def run(self, beat: Callable[[], None] = lambda: None) -> None:
+        looked_at = -LOOKS_EVERY
         while True:
             self._woken.wait(LOOKS_EVERY)
+            time.sleep(max(looked_at + _LOOKS_APART - time.monotonic(), 0))
+            looked_at = time.monotonic()
             self._woken.clear()
             beat()
             self.bring_in()

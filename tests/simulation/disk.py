@@ -67,9 +67,9 @@ class Disk:
 
     def commit(self, connection: Connection, run: Callable[[], Any]) -> Any:
         self.before_commit()
-        self._committed_from = self._end()
+        self._committed_from, before = self._end(), self._position()
         answer = run()
-        if connection.level in _SYNCED:
+        if connection.level in _SYNCED and self._position() != before:  # SQLite syncs no empty commit
             self._synced = self._position()
         self.after_commit()
         return answer

@@ -88,6 +88,15 @@ def _call_before_commit() -> list[Change]:
     return [(Core, "park", park)]
 
 
+def _call_before_sync() -> list[Change]:
+    real = Database.round
+
+    def round(self: Database, *, durable: bool = True) -> Any:
+        return real(self, durable=False)
+
+    return [(Database, "round", round)]
+
+
 def _deleted_first() -> list[Change]:
     real = worker.work_on
 
@@ -183,6 +192,7 @@ PLANTS = {
     "an item is done though its message must be sent again": Plant(_done_unsent),
     "a lease is ignored": Plant(_no_lease, "aws"),
     "a call begins before the commit": Plant(_call_before_commit, "one machine"),
+    "a call begins before its round is synced": Plant(_call_before_sync, "one machine"),
     "an item is deleted before its outcome is stored": Plant(_deleted_first, "one machine"),
     "an item is begun again while it is in work": Plant(_in_work_twice, "one machine"),
     "a write counts as stored though its round failed": Plant(_joined_though_lost, "one machine"),

@@ -34,8 +34,12 @@ class Captures:
 
     def plan(self, capture: Capture) -> Capture:
         """Record a planned capture. Returns the recorded capture if this system already has one in this
-        hunt."""
-        if self._store.put(kinds.CAPTURE, capture.hunt_id, capture.system.key, dump(capture), expect=0):
+        hunt.
+
+        This need not be durable: the hunt is recorded after its captures, and that write is.
+        """
+        place = (kinds.CAPTURE, capture.hunt_id, capture.system.key)
+        if self._store.put(*place, dump(capture), expect=0, durable=False):
             CAPTURES.add(state=capture.state.value)
             return capture
         recorded = self.get(capture.hunt_id, capture.system)

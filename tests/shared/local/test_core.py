@@ -130,6 +130,30 @@ def test_the_outcome_of_a_call_is_committed_before_another_item_begins(machine):
     eventually(lambda: stored == [True])
 
 
+def test_a_call_begins_after_a_synced_commit_and_outcomes_are_committed_without_one(machine):
+    seen: list[str] = []
+    level = ""
+
+    def trace(sql: str) -> None:
+        nonlocal level
+        level = sql.removeprefix("PRAGMA synchronous=") if "synchronous" in sql else level
+        if sql == "COMMIT" and (not seen or seen[-1] != level):
+            seen.append(level)
+
+    def handle(item: Item) -> Verdict:
+        for each in ("first call", "second call"):
+            machine.core.outside(lambda each=each: seen.append(each))
+            machine.write(each)
+        return Done()
+
+    machine.database._writer.set_trace_callback(trace)
+    machine.queue.put(b"x")
+    machine.start(handle)
+    eventually(lambda: machine.queue.depth().living == 0)
+    assert seen[:6] == ["FULL", "first call", "NORMAL", "FULL", "second call", "NORMAL"]
+    eventually(lambda: seen[6:] == ["FULL"])  # without another item
+
+
 def test_an_item_sees_what_it_and_others_wrote_in_the_same_round(machine):
     found: list[bool] = []
 
@@ -419,6 +443,18 @@ def test_the_core_wakes_for_a_put_and_for_the_time_of_a_retry(machine, monkeypat
     eventually(lambda: machine.core._looked_at > 0)
     machine.queue.put(b"x")
     eventually(lambda: claims == [1, 2, 3])
+
+
+def test_a_put_of_what_is_due_later_begins_no_round(machine, monkeypatch):
+    monkeypatch.setattr(core_module, "_LOOK", 60.0)
+    statements: list[str] = []
+    machine.start(lambda item: Done())
+    eventually(lambda: machine.core._looked_at > 0)
+    machine.database._writer.set_trace_callback(statements.append)
+    machine.queue.put(b"x", delay=60)
+    time.sleep(0.1)
+    machine.database._writer.set_trace_callback(None)
+    assert [sql for sql in statements if sql.startswith("BEGIN")] == ["BEGIN IMMEDIATE"]  # of the put
 
 
 def test_an_item_of_another_process_is_found_by_looking(machine, monkeypatch):

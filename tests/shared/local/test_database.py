@@ -85,6 +85,68 @@ def test_one_durable_write_makes_its_whole_transaction_durable(database):
     assert levels == ["PRAGMA synchronous=FULL"]
 
 
+def test_a_round_that_is_not_durable_leaves_durable_writes_to_a_commit_of_their_own(database):
+    store, results = SqliteStore(database), list[bool]()
+    thread = threading.Thread(target=lambda: results.append(store.put("note", "", "theirs", {})))
+    with traced(database, "synchronous") as levels:
+        with database.round(durable=False):
+            store.put("note", "", "mine", {})
+            thread.start()
+            while not database._pending:
+                threading.Event().wait(0.001)
+        assert levels == [f"PRAGMA synchronous={level}" for level in ("NORMAL", "FULL")]
+    thread.join()
+    assert results == [True]
+    assert [record.name for record in store.scan("note", "")] == ["mine", "theirs"]
+
+
+@pytest.mark.parametrize("what", ["a round", "a write", "a write that is undone"])
+def test_what_is_durable_syncs_all_that_was_committed_before_it(tmp_path, what):
+    """SQLite syncs its log only with what it adds to it."""
+    path, trace = tmp_path / "huntbridge.db", tmp_path / "trace"
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    code = """
+import os, sys
+from pathlib import Path
+from shared.local.database import Database
+def add(db, name="first"):
+    db.execute("INSERT INTO documents VALUES (NULL, 'note', '', ?, 1, NULL, '{}')", (name,))
+def undone(db):
+    add(db, "second")
+    raise ValueError
+database = Database(Path(sys.argv[1]))
+database.write(add, durable=False)
+print("committed", file=sys.stderr, flush=True)
+match sys.argv[2]:
+    case "a round":
+        with database.round():
+            pass
+    case "a write":
+        database.write(lambda db: None)
+    case _:
+        database._careful = 9
+        with database.round():
+            try:
+                database.write(undone)
+            except ValueError:
+                pass
+print("durable", file=sys.stderr, flush=True)
+os._exit(0)
+"""
+    command = ["strace", "-f", "-y", "-o", trace, "-e", "trace=write,fdatasync"]
+    done = subprocess.run(
+        [*command, sys.executable, "-c", code, path, what], stderr=subprocess.PIPE, timeout=60, check=False
+    )
+    if b"committed" not in done.stderr:
+        pytest.skip(f"strace cannot be used here: {done.stderr.decode()}")
+    assert done.returncode == 0, done.stderr.decode()
+    _, _, after = trace.read_text().partition('"committed')
+    between, _, _ = after.partition('"durable')
+    assert "fdatasync(" in between
+    assert "huntbridge.db-wal" in between
+
+
 def test_the_item_of_a_killed_process_is_there_for_the_next(tmp_path):
     code = (
         "import os, sys; from pathlib import Path; from shared.local.queue import *;"

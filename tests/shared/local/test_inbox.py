@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,20 @@ def test_what_could_not_be_committed_is_imported_the_next_time(inbox, folder, qu
     assert "the inbox cannot be imported" in caplog.text
     importer.bring_in()
     assert (ids(queue), segments(folder)) == ([A.id], [])
+
+
+def test_looks_that_are_asked_for_one_after_the_other_share_a_transaction(inbox, folder, queue):
+    looks: list[float] = []
+    importer = InboxImport(queue, folder, lambda: looks.append(time.monotonic()))
+    began = time.monotonic()
+    threading.Thread(target=importer.run, daemon=True).start()
+    for number in range(100):
+        inbox.append([Record(f"id-{number}", A.at, A.body, False)])
+        importer.wake()
+    while len(ids(queue)) < 100:
+        assert time.monotonic() < began + 20
+        time.sleep(0.001)
+    assert len(looks) <= (time.monotonic() - began) / 0.006 + 2
 
 
 @pytest.mark.parametrize("failing", ["write", "fdatasync", "half"])
