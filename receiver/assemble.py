@@ -126,6 +126,7 @@ def delivery_worker(
     collector = Collector(deliveries, digests, runtime.ledger.waiting_digests, config, restored)
     return DeliveryWorker(
         destinations,
+        deliveries,
         alarms=AlarmDelivery(
             deliveries,
             cases,

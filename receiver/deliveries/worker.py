@@ -8,6 +8,7 @@ was delivered is not sent again.
 from __future__ import annotations
 
 from collections.abc import Container
+from contextlib import suppress
 from dataclasses import dataclass
 
 from receiver.deliveries.alarm import AlarmDelivery
@@ -22,6 +23,7 @@ from shared.queues import items
 from shared.queues.dead_letter_notices import DeadLetterNotices
 from shared.queues.ports import DELIVERIES, Dead, Item, Verdict
 from shared.queues.worker import attempt
+from shared.storage.ledger.deliveries import Deliveries
 
 
 @dataclass(eq=False, repr=False)
@@ -29,6 +31,7 @@ class DeliveryWorker:
     """Handles the items of [deliveries]."""
 
     destinations: Container[str]
+    deliveries: Deliveries
     alarms: AlarmDelivery
     digests: DigestDelivery
     edits: CaseEdits
@@ -39,8 +42,18 @@ class DeliveryWorker:
         """Handles one item of [deliveries]."""
         verdict = attempt(self._handle, item)
         if isinstance(verdict, Dead):
+            self._give_up(item, verdict.reason)
             self.notices.count(DELIVERIES, item, verdict.reason)
         return verdict
+
+    def _give_up(self, item: Item, reason: str) -> None:
+        """Record that the delivery of a dead item is dead, whatever ended it."""
+        with suppress(ValueError):  # a body that is no item, or no alarm, has no delivery
+            match items.decode(item.body):
+                case items.DeliverAlarm(destination, alarm):
+                    self.deliveries.give_up(load(Alarm, alarm).event.id, destination, reason)
+                case items.DeliverDigest(destination, digest_id):
+                    self.deliveries.give_up(digest_id, destination, reason)
 
     def _handle(self, item: Item) -> Verdict:
         content = items.decode(item.body)

@@ -17,9 +17,9 @@ Two events of any other kind, or about no evidence, with the same body within 15
    repeat.
 
 Two events are about the same run if the platform says the same time of processing for both. If it does not
-say one of these times, events within 15 minutes of each other are about the same run. A later event without
-such a time may be about the last run or a new one. It is told as a new alarm. If it adds nothing to what was
-told of the last run, its message says that it may be a repeat.
+say one of these times, events within 15 minutes of each other are about the same run. Events further apart
+may be about the same run or not, so the later one is told as a new alarm. If it adds nothing to what was told
+before, its message says that it may be a repeat.
 
 Rule 1 needs the platform's confirmation, since a text alone may be wrong, or written by an attacker. For the
 same reason the first event that the platform confirms is told, even if its text was told before. If the
@@ -127,7 +127,8 @@ class Dedupe:
             before = confirmed if confirmed_now else told
             if twin and before and not _adds(confirmed_now or told_now, before):
                 return None, Decision(merged_into=twin)
-            last = told or (runs[-1].told if runs and not run_of(alarm) else None)
+            perhaps = [run.told for run in runs if not (run.run and run_of(alarm))]
+            last = told or (perhaps[-1] if perhaps else None)
             decision = Decision(earlier=told, may_repeat=bool(last and not _adds(told_now, last)))
             after = _Run.made(
                 run=run_of(alarm) or (mine.run if mine else ""),

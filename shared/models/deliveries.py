@@ -21,6 +21,10 @@ class DeliveryState(StrEnum):
     DISCARDED = "discarded"  # it was dead, and somebody decided that it is not needed
 
 
+# Its own message is still to be sent.
+UNSENT = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.UNSURE, DeliveryState.GATHERING)
+
+
 @dataclass(frozen=True)
 class Delivery:
     """One message to one destination, and its result so far."""

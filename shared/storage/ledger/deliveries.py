@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.models.codec import dump, load
-from shared.models.deliveries import Delivery, DeliveryState
+from shared.models.deliveries import UNSENT, Delivery, DeliveryState
 from shared.storage import kinds
 from shared.storage.ledger import documents
 from shared.storage.ports import Body, Store
@@ -43,6 +43,27 @@ class Deliveries:
             return dump(after), None
 
         self._store.update(kinds.DELIVERY, event_id, destination, discard)
+
+    def give_up(self, event_id: str, destination: str, reason: str) -> None:
+        """Record that the item of a delivery is dead, unless the delivery has ended or its alarm is told in
+        another message."""
+        now = self._now()
+
+        def end(body: Body | None) -> tuple[Body | None, None]:
+            recorded = load(Delivery, body) if body else Delivery(event_id, destination)
+            if recorded.state not in UNSENT:
+                return None, None
+            after = replace(
+                recorded,
+                state=DeliveryState.DEAD,
+                reason=reason,
+                in_doubt=recorded.may_have_arrived,
+                first_at=recorded.first_at or now,
+                last_at=now,
+            )
+            return dump(after), None
+
+        self._store.update(kinds.DELIVERY, event_id, destination, end)
 
     def start(self, before: Delivery, **fields: Any) -> Delivery | None:
         """Record that a delivery is being sent. Returns None if the recorded delivery is no longer the same

@@ -8,11 +8,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from receiver.destinations.contract import Retry
 from shared.models.alarms import Alarm
 from shared.models.codec import dump
+from shared.models.deliveries import DeliveryState
 from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues import items
+from shared.queues.worker import MAX_SURPRISES
 
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
@@ -64,3 +67,43 @@ def test_an_alarm_for_a_removed_destination_becomes_a_dead_item(stage):
     stage.run()
     (dead,) = stage.runtime.deliveries.dead_items()
     assert dead.reason == "there is no destination 'gone' any more"
+    delivery = stage.runtime.ledger.deliveries.get("e", "gone")
+    assert (delivery.state, delivery.reason, delivery.in_doubt) == (DeliveryState.DEAD, dead.reason, False)
+
+
+def test_a_delivery_in_doubt_whose_item_dies_is_dead_and_stays_in_doubt(stage):
+    """An attempt may have arrived. If somebody revives the item, its message says that it may be a repeat."""
+    stage.soc.outcomes = [
+        Retry("the answer was lost", ambiguous=True),
+        *[ZeroDivisionError()] * MAX_SURPRISES,
+    ]
+    id = stage.receive()
+    for _ in range(MAX_SURPRISES + 1):
+        stage.run()
+        stage.forward(601)
+    deliveries = stage.runtime.ledger.deliveries
+    (dead,) = stage.runtime.deliveries.dead_items()
+    delivery = deliveries.get(id, "soc")
+    assert (delivery.state, delivery.reason) == (DeliveryState.DEAD, "unexpected ZeroDivisionError")
+    assert delivery.in_doubt
+    stage.soc.outcomes, before = [], len(stage.soc.sent)
+    stage.runtime.deliveries.revive([dead.id])
+    stage.run()
+    assert [message.maybe_repeat for message in stage.soc.sent[before:] if message.id == id] == [True]
+    assert deliveries.get(id, "soc").state is DeliveryState.DELIVERED
+
+
+def test_what_is_delivered_stays_so_if_its_item_dies_when_it_is_handled_again(stage):
+    id = stage.receive()
+    stage.run()
+    stage.runtime.ledger.deliveries.give_up(id, "soc", "why")
+    assert stage.runtime.ledger.deliveries.get(id, "soc").state is DeliveryState.DELIVERED
+
+
+def test_an_item_that_cannot_be_read_is_dead(stage):
+    for body in (b"no item", items.encode(items.DeliverAlarm("soc", {"no": "alarm"}))):
+        stage.runtime.deliveries.put(body)
+    for _ in range(MAX_SURPRISES + 1):
+        stage.run()
+        stage.forward(601)
+    assert len(stage.runtime.deliveries.dead_items()) == 2

@@ -268,6 +268,23 @@ def test_a_webhook_that_comes_after_its_alarm_was_recovered_is_merged(stage):
     assert [message.id for message in stage.soc.sent] == ["recovered:4"]
 
 
+@pytest.mark.parametrize(("count", "marked"), [(5, True), (6, False)])
+def test_a_webhook_long_after_an_alarm_whose_run_was_not_known_may_repeat_it(stage, count, marked):
+    """The platform did not say when the alarm that was recovered had been processed."""
+    stage.raise_event(
+        Event("recovered:4", RECOVERED, START, project_id=3, evidence_id=4, malicious=5, suspicious=0)
+    )
+    stage.run()
+    stage.forward(3_600)
+    stage.enricher.runs[4], stage.enricher.counts[4] = MONDAY, (count, 0)
+    stage.receive(body())
+    stage.run()
+    assert [message.summary.startswith("This may be a repeat") for message in stage.soc.sent] == [
+        False,
+        marked,
+    ]
+
+
 def test_another_evidence_or_another_end_of_processing_is_another_message(stage):
     stage.enricher.runs |= {4: MONDAY, 5: MONDAY}
     finished = "Processing finished in project id 3 evidence id 4."

@@ -105,7 +105,23 @@ class Checks:
         and the alarm itself still comes. What nobody judged by name when the case was closed is told again.
         """
         opened = earlier.id not in self.oracle.events and message.id in self.oracle.events
-        return opened or is_update_of(earlier, message) or self.was_closed_between(earlier, message)
+        return opened or self.is_update_of(earlier, message) or self.was_closed_between(earlier, message)
+
+    def is_update_of(self, update: Message, message: Message) -> bool:
+        """Whether the first message says that it is an update of the other, which it has overtaken, or of an
+        update of it."""
+        if not is_marked(update):
+            return False
+        everything = [each for tool in self.world.tools.values() for _, each in tool.seen]
+        before = {
+            each.id: each.alarm.earlier.event_id for each in everything if each.alarm and each.alarm.earlier
+        }
+        id = update.id
+        while id in before:
+            id = before[id]
+            if id == message.id:
+                return True
+        return False
 
     def was_closed_between(self, earlier: Message, message: Message) -> bool:
         events = self.oracle.events
@@ -192,12 +208,6 @@ def is_telling(message: Message) -> bool:
 def is_marked(message: Message) -> bool:
     repeated = message.alarm is not None and message.alarm.may_repeat
     return message.maybe_repeat or repeated or message.title.startswith("Update: ")
-
-
-def is_update_of(update: Message, message: Message) -> bool:
-    """Whether the first message says that it is an update of the other, which it has overtaken."""
-    earlier = update.alarm.earlier if update.alarm else None
-    return is_marked(update) and earlier is not None and earlier.event_id == message.id
 
 
 def repeats(earlier: Message, message: Message) -> bool:
