@@ -107,7 +107,7 @@ class Judgement(Checks):
 
     def every_case_has_an_end(self) -> None:
         reasons = list(self.world.dead())
-        known = ("403", "no destination 'extra'", "given up after")
+        known = ("403", "no destination 'extra'", "given up after", "the hunt cannot be started")
         unknown = [reason for reason in reasons if not any(each in reason for each in known)]
         assert not unknown, unknown
         dead, self.simulated.dead = self.simulated.dead, lambda: iter(())  # type: ignore[method-assign]

@@ -175,7 +175,7 @@ class OneMachine(Side):
                 raise Killed
         lost = self.disk.crash(power=fault == "power cut", torn=fault == "torn commit")
         home.trace.add(f"the machine: {lost}")
-        self._crashed = True
+        self._crashed, self.crashes = True, self.crashes + 1
         home.actors.kill_all()
         raise Killed
 

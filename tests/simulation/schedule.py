@@ -42,7 +42,7 @@ class Schedule(Machine):
         self.mail: list[tuple[Disk, bytes]] = []
         self.posted: list[tuple[Disk, bytes]] = []
         self.unsure: list[Closing] = []
-        self.number = 0
+        self.number = self.crashes = 0
         self.perhaps_reopened = []
         self.sending: list[tuple[int, datetime, Disk]] = []
         self.world.cloud.alarmed = self.alarmed
@@ -332,6 +332,10 @@ class Schedule(Machine):
         self.checks.all()
 
     def note_ends(self) -> None:
+        if self.world.side.crashes != self.crashes:
+            self.crashes = self.world.side.crashes
+            for event in self.oracle.events.values():
+                event.end = event.end if self.world.is_recorded(event.id) else FOREVER
         for closing in list(self.unsure):
             case = self.world.runtime.ledger.cases.get(closing.case)
             if case and case.closure and case.closure.by == closing.by:

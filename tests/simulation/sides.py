@@ -76,6 +76,7 @@ class Side(Protocol):
     name: str
     runtime: Runtime
     events: Queue  # for the web application
+    crashes: int = 0  # each may have undone what was recorded
 
     @abstractmethod
     def faults(self) -> tuple[str, ...]:

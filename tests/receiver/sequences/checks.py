@@ -65,6 +65,9 @@ class Checks:
         assert detail
         row, about = detail.row, f"{event.id}: {sight.name} at {sight.place} on {event.disk.system}"
         if row.merged_into:
+            same_disk = [each for each in self.oracle.events.values() if each.disk is event.disk]
+            if any(_tells(message, sight) for each in same_disk for message in self.messages(each.id)):
+                return None
             return self.is_told_or_explained(self.oracle.events[row.merged_into], sight)
         if any(_tells(message, sight) for message in self.messages(event.id)):
             return None
