@@ -117,10 +117,6 @@ def _deleted_first() -> list[Change]:
     return [(core, "work_on", work_on)]
 
 
-def _in_work_twice() -> list[Change]:
-    return [(Core, "_end_earlier", lambda *_: [])]
-
-
 def _joined_though_lost() -> list[Change]:
     real = Database._join
 
@@ -194,7 +190,6 @@ PLANTS = {
     "a call begins before the commit": Plant(_call_before_commit, "one machine"),
     "a call begins before its round is synced": Plant(_call_before_sync, "one machine"),
     "an item is deleted before its outcome is stored": Plant(_deleted_first, "one machine"),
-    "an item is begun again while it is in work": Plant(_in_work_twice, "one machine"),
     "a write counts as stored though its round failed": Plant(_joined_though_lost, "one machine"),
     "a segment is deleted before its import is durable": Plant(_deleted_unsynced, "one machine"),
     "202 before the write is durable": Plant(_not_durable, "one machine"),
