@@ -34,7 +34,11 @@ def _text(found: Results, before: Results | None) -> str:
             "**The machine had other work**, so every figure that depends on time is worse than it is."
         )
     if before:
-        lines.append(f"*Before* is commit `{before.commit}`, measured on {before.date} on the same machine.")
+        then = before.machine
+        lines.append(
+            f"*Before* is commit `{before.commit}`, measured on {before.date}: {then['processor']},"
+            f" {then['cores']} cores, a load average of {then['load_at_start']}."
+        )
     lines += ["", results.as_markdown(results.table(found, before)), ""]
     lines += [f"Not measured: {name}: {why}" for name, why in {**found.skipped, **found.failed}.items()]
     return "\n".join(lines).rstrip() + "\n"
