@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from shared.local.conversion import convert, remove_old_backups
-from shared.local.layout import FORMAT, format_of, make_tables
+from shared.local.layout import format_of, make_tables
 from shared.local.private import close_to_others, make_private
 from shared.storage.ports import StoreError
 
@@ -262,7 +262,9 @@ class Database:
     def _end(self) -> None:
         db, durable = self._writer, self._level == self._levels[True]
         if durable and self._unsynced and db.total_changes == self._changes:
-            db.execute(f"PRAGMA user_version={FORMAT}")  # SQLite syncs nothing if nothing was written
+            # SQLite syncs nothing if nothing was written. So the number of the format is written as it is.
+            ((number,),) = db.execute("PRAGMA user_version").fetchall()
+            db.execute(f"PRAGMA user_version={number}")
         db.execute("COMMIT")
         self._unsynced = not durable
 
