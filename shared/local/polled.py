@@ -37,12 +37,14 @@ class Polled(dict[int, Any]):
         self._changed.update(descriptor for descriptor in descriptors or self if descriptor in self)
 
     def turn(self, timeout: float) -> None:
-        """Wait until something happens, at most `timeout` seconds, and deal with it."""
-        changed, self._changed = self._changed, set()
-        for descriptor in changed:
-            if entry := self.get(descriptor):  # asking an entry may remove others
-                reads, writes = entry.readable(), entry.writable() and not entry.accepting
-                self._wait_for(descriptor, (_READ if reads else 0) | (_WRITE if writes else 0))
+        """Wait until something happens, at most `timeout` seconds, and deal with it. If an entry fails, this
+        raises its error, and the next turn asks that entry again and all that were not asked."""
+        while self._changed:
+            descriptor = next(iter(self._changed))
+            entry = self[descriptor]  # asking an entry may change or remove others
+            reads, writes = entry.readable(), entry.writable() and not entry.accepting
+            self._wait_for(descriptor, (_READ if reads else 0) | (_WRITE if writes else 0))
+            self._changed.discard(descriptor)
         for descriptor, flags in self._epoll.poll(timeout):
             if entry := self.get(descriptor):
                 wasyncore.readwrite(entry, flags)

@@ -117,12 +117,12 @@ class WebLoop(Listener):
             valid = [each for each in ready if each.requests and not each.requests[0].error]
             try:
                 makers = self.webhooks.store([_request(each.requests[0]) for each in valid]) if valid else ()
+                answers = dict(zip(valid, makers, strict=True))
             except Exception:
                 log.exception("webhooks could not be answered")
                 for each in valid:
                     each.cancel()
                 continue
-            answers = dict(zip(valid, makers, strict=True))
             for each in ready:
                 if each in answers:
                     self._make_answer = answers[each]
