@@ -128,6 +128,7 @@ def delivery_worker(
         destinations,
         deliveries,
         alarms=AlarmDelivery(
+            runtime.ledger.events,
             deliveries,
             cases,
             Groups(runtime.ledger, runtime.store, destinations, config.delivery, now),

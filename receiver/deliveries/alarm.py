@@ -26,12 +26,14 @@ from shared.models.severity import Severity
 from shared.queues.ports import Again, Done, Item, Verdict
 from shared.storage.backups import Restored
 from shared.storage.ledger.deliveries import Deliveries
+from shared.storage.ledger.events import Events
 
 
 @dataclass(eq=False, repr=False)
 class AlarmDelivery:
     """Delivers one alarm to one destination."""
 
+    events: Events
     deliveries: Deliveries
     cases: CaseLifecycle
     groups: Groups
@@ -80,19 +82,24 @@ class AlarmDelivery:
 
                 event = alarm.event
                 told = self.restored is not None and self.restored.may_have_been_told(event)
+                may_repeat = bool(delivery.told_by) or (told and not alarm.sent_again)
                 verdict = self.sender.send(
-                    item, delivery, turn, compose, event.received_at, may_repeat=told and not alarm.sent_again
+                    item, delivery, turn, compose, event.received_at, may_repeat=may_repeat
                 )
                 if isinstance(verdict, Done):
                     self.groups.record(delivery)
                 return verdict
 
     def _as_known_at(self, destination: str, alarm: Alarm) -> Alarm:
-        """The alarm; it adds to no earlier message that a route still holds for this destination."""
+        """The alarm; what it adds to is the newest message before it that no route holds for this
+        destination. The digest of those that are held will say that they were told."""
         earlier = alarm.earlier
-        if earlier and self.deliveries.get(earlier.event_id, destination).held:
-            return replace(alarm, earlier=None)
-        return alarm
+        while earlier and (held := self.deliveries.get(earlier.event_id, destination)).held:
+            if not self.collector.note_told(held, alarm.event.id):
+                break  # the digest is on its way
+            before = self.events.whole_alarm(earlier.event_id)
+            earlier = before.earlier if before else None
+        return replace(alarm, earlier=earlier)
 
     def _is_superfluous(self, alarm: Alarm) -> bool:
         """Whether this is a reminder of a case that somebody has taken or closed since."""

@@ -8,7 +8,7 @@ uses the same digest.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -22,7 +22,7 @@ from receiver.messages.digest import DIGEST, DigestEntry, cases_shown, digest_en
 from receiver.messages.message import Message
 from shared.config.config import Config
 from shared.models.alarms import Alarm
-from shared.models.deliveries import Delivery, DeliveryState
+from shared.models.deliveries import ENDED_UNTOLD, Delivery, DeliveryState
 from shared.models.event_kinds import OWN_KINDS
 from shared.models.holds import Hold
 from shared.models.severity import Severity
@@ -39,8 +39,8 @@ def may_go_into_digest(alarm: Alarm, delivery: Delivery) -> bool:
     """Whether an alarm may go into a digest. Malicious alarms and huntbridge's own events get their own
     messages. So does a possible or an asked repeat, because its message must say so."""
     keeps_its_own = alarm.severity is Severity.MALICIOUS or alarm.event.kind in OWN_KINDS
-    is_repeat = alarm.sent_again or delivery.in_doubt or delivery.state is DeliveryState.SENDING
-    return not (keeps_its_own or is_repeat)
+    may_be_known = delivery.in_doubt or delivery.state is DeliveryState.SENDING or delivery.told_by
+    return not (keeps_its_own or may_be_known or alarm.sent_again)
 
 
 def is_held(hold: Hold, delivery: Delivery, now: datetime) -> bool:
@@ -88,6 +88,15 @@ class Collector:
             return Again(2.0, "its digest is being closed", expected=True)
         return Done() if is_in else None
 
+    def note_told(self, held: Delivery, by: str) -> bool:
+        """Record that the message of the event `by`, which is about to be sent, tells of a held alarm. False
+        if the digest may not say so any more, since it is being sent.
+
+        The digest is closed before it reads this record. So it says so if it is still open afterwards.
+        """
+        noted = held.told_by or self.deliveries.start(held, told_by=by)
+        return bool(noted) and self.digests.is_open(held.destination, held.ref)
+
 
 @dataclass(eq=False, repr=False)
 class DigestDelivery:
@@ -118,13 +127,22 @@ class DigestDelivery:
         def compose(in_doubt: bool) -> Message:
             shown = cases_shown(entries).items()
             states = {key: self.cases.in_words(key, severity) for key, severity in shown}
-            return digest_message(digest_id, destination, entries, states, maybe_repeat=in_doubt)
+            told = self._told_by(destination, [entry.event_id for entry in entries if entry.hold])
+            return digest_message(digest_id, destination, entries, states, told, maybe_repeat=in_doubt)
 
         verdict = self.sender.send(item, delivery, turn, compose)
         return self._record(destination, digest_id, entries) if isinstance(verdict, Done) else verdict
 
+    def _told_by(self, destination: str, event_ids: Sequence[str]) -> dict[str, str]:
+        """Which of these events were told by the message of another one before, and by which."""
+        held = self.deliveries.of_events(event_ids, destination)
+        told_by = {id: delivery.told_by for id, delivery in held.items() if delivery.told_by}
+        others = self.deliveries.of_events(told_by.values(), destination)
+        never = {id for id, other in others.items() if other.state in ENDED_UNTOLD and not other.in_doubt}
+        return {id: by for id, by in told_by.items() if by not in never}
+
     def _record(self, destination: str, digest_id: str, entries: list[DigestEntry]) -> Verdict:
-        deliveries = (self.deliveries.get(entry.event_id, destination) for entry in entries)
+        deliveries = self.deliveries.of_events((entry.event_id for entry in entries), destination).values()
         waiting = [delivery for delivery in deliveries if delivery.state is DeliveryState.IN_DIGEST]
         now_told = {delivery.event_id for delivery in waiting[:_RECORDED_AT_ONCE] if delivery.hold}
         for case_key in dict.fromkeys(entry.case_key for entry in entries if entry.event_id in now_told):

@@ -73,6 +73,9 @@ class Digests:
             return True  # the digest was still open after the write, so whoever closes it will read the entry
         return entry.event_id in body["events"] if body["state"] == _SEALED else None
 
+    def is_open(self, destination: str, id: str) -> bool:
+        return self._state(destination, id) == _OPEN
+
     def is_empty(self, destination: str, id: str) -> bool:
         """Whether the digest is known to hold nothing, so that it needs no turn."""
         record = self._store.get(kinds.DIGEST, destination, id)

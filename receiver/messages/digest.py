@@ -23,6 +23,7 @@ from shared.phrases import counted
 
 DIGEST = "digest"  # the kind of the message
 _MAX_QUOTE = 200  # characters of a text from outside
+_MOST_NAMED = 3  # events that a line names as having told of its alarms
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,17 @@ def digest_message(
     destination: str,
     entries: Sequence[DigestEntry],
     states: Mapping[str, str] = {},
+    told_by: Mapping[str, str] = {},
     *,
     maybe_repeat: bool,
 ) -> Message:
     """The message about `entries`, of which there is at least one. `states`: how each case stands, in words;
-    nothing is said of a case that is not there."""
+    nothing is said of a case that is not there. `told_by`: for each event that people were told of before,
+    the event whose message did."""
     cases = _cases(entries)
     worst = next(iter(cases.values()))[0]
     title, summary, heading = _words(destination, entries, len(cases))
-    lines = tuple(Line(_line(case, states.get(key, "")), heading) for key, case in cases.items())
+    lines = tuple(Line(_line(case, states.get(key, ""), told_by), heading) for key, case in cases.items())
     return Message(
         id=id,
         kind=DIGEST,
@@ -126,12 +129,23 @@ def _hunt(hunt: str) -> tuple[str, str]:
     return f"Hunt {name}", f"The hunt of {at} has ended."
 
 
-def _line(case: list[DigestEntry], state: str) -> str:
+def _line(case: list[DigestEntry], state: str, told_by: Mapping[str, str]) -> str:
     worst = case[0]
     finding = f": {worst.finding}" if worst.finding and worst.hold else ""
     line = f"{worst.title}{finding} (event {worst.event_id})"
     more = f", and {counted(len(case) - 1, 'more alarm')}" if len(case) > 1 else ""
-    return f"{line}{more}" + (f"; {state}" if state else "")
+    return "; ".join(filter(None, (f"{line}{more}", _told_before(case, told_by), state)))
+
+
+def _told_before(case: list[DigestEntry], told_by: Mapping[str, str]) -> str:
+    """Which messages have told of alarms of a case since they were held."""
+    by = [told_by[entry.event_id] for entry in case if entry.event_id in told_by]
+    if not by:
+        return ""
+    events = list(dict.fromkeys(by))
+    more = f" and {counted(len(events) - _MOST_NAMED, 'other')}" if len(events) > _MOST_NAMED else ""
+    which = "" if len(by) == len(case) else f"{len(by)} of them "
+    return f"{which}told since, with event {', '.join(events[:_MOST_NAMED])}{more}"
 
 
 def _worst_first(entry: DigestEntry) -> tuple[int, int, int]:

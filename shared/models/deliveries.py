@@ -24,6 +24,9 @@ class DeliveryState(StrEnum):
 # Its own message is still to be sent.
 UNSENT = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.UNSURE, DeliveryState.GATHERING)
 
+# It has ended, and no attempt is known to have arrived.
+ENDED_UNTOLD = (DeliveryState.DEAD, DeliveryState.DISCARDED)
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -44,7 +47,9 @@ class Delivery:
     # waits for more of them. Earlier versions did not store these.
     covers: tuple[str, ...] = ()
     until: datetime | None = None
-    told_by: str = ""  # the event whose message tells of this one; empty: its own message
+    # The event whose message tells of this one; empty: its own message. Of a held alarm, that is an update of
+    # it which people were told in full before its digest.
+    told_by: str = ""
 
     @property
     def may_have_arrived(self) -> bool:

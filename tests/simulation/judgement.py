@@ -62,11 +62,19 @@ class Judgement(Checks):
             for tick, message in place.arrived:
                 if message.kind == DIGEST:
                     place.seen += [
-                        (tick, replace(each, maybe_repeat=each.maybe_repeat or message.maybe_repeat))
+                        (tick, self.as_digest_tells(each, message, name))
                         for each in in_digests.get((name, message.id), ())
                     ]
                 else:
                     place.seen.append((tick, message))
+
+    def as_digest_tells(self, alarm: Message, digest: Message, name: str) -> Message:
+        """The alarm, marked if the digest says of it that it may be a repeat, or that it was told since."""
+        by = self.world.runtime.ledger.deliveries.get(alarm.id, name).told_by
+        told_since = bool(by) and any(
+            "told since, with event " in line.text and by in line.text for line in digest.lines
+        )
+        return replace(alarm, maybe_repeat=alarm.maybe_repeat or digest.maybe_repeat or told_since)
 
     def note_what_was_told(self) -> None:
         super().note_what_was_told()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,12 @@ class Deliveries:
 
     def of_event(self, event_id: str) -> list[Delivery]:
         return documents.read_all(self._store, Delivery, kinds.DELIVERY, event_id)
+
+    def of_events(self, event_ids: Iterable[str], destination: str) -> dict[str, Delivery]:
+        """By event id, the recorded deliveries to one destination, read together."""
+        keys = {id: (kinds.DELIVERY, id, destination) for id in event_ids}
+        read = self._store.read_many(list(keys.values())) if keys else {}
+        return {id: load(Delivery, read[key].body) for id, key in keys.items() if key in read}
 
     def save(self, delivery: Delivery) -> None:
         """Record a delivery, whatever is recorded of it so far."""

@@ -44,14 +44,14 @@ class DeliveryRow:
     last_at: datetime | None = None
     event: EventRow | None = None  # None: the store has no such event any more
     hold: Hold | None = None  # why a route holds it; None if none does, or it is over
-    told_by: str = ""  # the event whose message tells of this one; empty: its own message
+    told_by: str = ""  # the event whose message tells of this one
     covers: tuple[str, ...] = ()  # the other events that its message tells of
 
     @property
     def shared_with(self) -> str:
         """With which events of its system it shares a message, in words; empty if it has its own."""
         if self.told_by:
-            return f"in one message with event {self.told_by}"
+            return f"in the message of event {self.told_by}"
         others = f"{counted(len(self.covers), 'more event')} of its system: {', '.join(self.covers)}"
         return f"in one message with {others}" if self.covers else ""
 

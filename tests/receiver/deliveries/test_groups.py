@@ -102,7 +102,7 @@ def test_the_disks_of_a_machine_are_one_message_when_the_wait_is_over(hall):
     said = [delivered_in_words(row).split(": ", 1)[1] for row in rows if row.destination == "soc"]
     assert said == [
         f"in one message with 2 more events of its system: {ids[1]}, {ids[2]}",
-        *[f"in one message with event {ids[0]}"] * 2,
+        *[f"in the message of event {ids[0]}"] * 2,
     ]
 
 

@@ -4,11 +4,13 @@ digest, and none is lost."""
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from receiver.deliveries.digest_store import Digests
 from receiver.destinations.contract import Rejected
 from scheduler.due_digests import queue_due_digests
 from scheduler.reminders import send_reminders
@@ -125,21 +127,91 @@ def test_a_route_that_names_them_holds_events_of_huntbridge_and_malicious_alarms
     assert "access denied (event own-1)" in stage.soc.sent[0].lines[1].text
 
 
-def test_a_malicious_alarm_does_not_update_a_message_that_is_held(held):
-    held.enricher.runs[4] = held.moment
-    held.receive(
-        b'{"event": "processing_with_alarms", "message": "2 suspicious in project id 3 evidence id 4"}'
-    )
-    held.enricher.counts[4] = (0, 2)
-    held.run()
-    held.enricher.counts[4] = (5, 2)
-    urgent = malicious(held, 4)
-    held.run()
-    alarm = held.runtime.ledger.events.whole_alarm(urgent)
-    assert alarm
-    assert alarm.earlier
+def grows(stage, *counts, evidence=4):
+    """Alarms of one processing run, with these numbers of malicious and of suspicious findings. Returns the
+    ids of their events."""
+    stage.enricher.runs.setdefault(evidence, stage.moment)
+    ids = []
+    for malicious, suspicious in counts:
+        stage.enricher.counts[evidence] = (malicious, suspicious)
+        text = f"{malicious + suspicious} alarms in project id 3 evidence id {evidence}"
+        body = {"event": "processing_with_alarms", "message": text}
+        ids.append(stage.receive(json.dumps(body).encode()))
+        stage.run()
+        stage.forward(60)
+    return ids
+
+
+def line_of_digest(stage):
+    until(stage, OPENING)
+    (line,) = stage.soc.sent[-1].lines
+    return line.text.partition("; ")[2]
+
+
+def test_a_malicious_update_of_a_held_alarm_is_told_in_full_and_the_digest_says_so(held):
+    first, urgent = grows(held, (0, 2), (5, 2))
+    assert held.runtime.ledger.events.whole_alarm(urgent).earlier.event_id == first
+    assert titles(held) == ["5 malicious, 2 suspicious on web-01 (i-0aaaaaaaaaaaaaaa1)"]
+    said = f"told since, with event {urgent}; this system has malicious alarms too"
+    assert line_of_digest(held) == said
+
+
+def test_an_update_is_one_of_the_newest_message_that_is_not_held(held):
+    first, second, third = grows(held, (5, 0), (5, 2), (6, 2))
+    assert held.runtime.ledger.events.whole_alarm(third).earlier.event_id == second
+    told = [(message.id, message.title.startswith("Update: ")) for message in held.soc.sent]
+    assert told == [(first, False), (second, True), (third, True)]
+
+
+def test_an_update_passes_over_every_message_that_is_held(held):
+    *_, urgent = grows(held, (0, 1), (0, 2), (1, 2))
     (title,) = titles(held)
     assert not title.startswith("Update")
+    assert line_of_digest(held).startswith(f"told since, with event {urgent}; ")
+    (line,) = held.soc.sent[-1].lines
+    assert "and 1 more alarm; " in line.text
+
+
+def test_a_digest_says_which_part_of_it_was_told_since(held):
+    suspicious(held, 9, count=1)
+    _, urgent = grows(held, (0, 2), (5, 2))
+    assert line_of_digest(held).startswith(f"1 of them told since, with event {urgent}; ")
+
+
+def test_a_digest_does_not_say_that_an_update_was_told_if_it_was_refused(held):
+    (first,) = grows(held, (0, 2))
+    held.soc.outcomes = [Rejected("no_service")]
+    (urgent,) = grows(held, (5, 2))
+    assert (delivery(held, urgent).state, delivery(held, first).told_by) == ("dead", urgent)
+    assert "told since" not in line_of_digest(held)
+
+
+def test_an_update_that_comes_while_the_digest_is_sent_is_an_update_of_what_the_digest_tells(held):
+    (first,) = grows(held, (0, 2))
+    Digests(held.runtime.store, held.runtime.deliveries).seal("soc", delivery(held, first).ref)
+    grows(held, (5, 2))
+    (title,) = titles(held)
+    assert title.startswith("Update: ")
+
+
+def test_a_held_alarm_that_missed_its_digest_and_was_told_since_says_that_it_may_be_a_repeat(
+    held, monkeypatch
+):
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Digests, "add", interrupt)
+        grows(held, (0, 2))
+    (urgent,) = grows(held, (5, 2))
+    digests = Digests(held.runtime.store, held.runtime.deliveries)
+    assert digests.seal("soc", Hold(until=OPENING).digest_id) == []
+    held.moment = OPENING
+    held.run_all()
+    told = [(message.id, message.maybe_repeat) for message in held.soc.sent]
+    first = held.runtime.ledger.events.whole_alarm(urgent).earlier.event_id
+    assert told == [(urgent, False), (first, True)]
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
 
 
 def test_elsewhere_gets_all_alarms_at_once(make_stage):
