@@ -145,7 +145,8 @@ def _told_before(case: list[DigestEntry], told_by: Mapping[str, str]) -> str:
     events = list(dict.fromkeys(by))
     more = f" and {counted(len(events) - _MOST_NAMED, 'other')}" if len(events) > _MOST_NAMED else ""
     which = "" if len(by) == len(case) else f"{len(by)} of them "
-    return f"{which}told since, with event {', '.join(events[:_MOST_NAMED])}{more}"
+    noun = "event" if len(events) == 1 else "events"
+    return f"{which}told since, with {noun} {', '.join(events[:_MOST_NAMED])}{more}"
 
 
 def _worst_first(entry: DigestEntry) -> tuple[int, int, int]:

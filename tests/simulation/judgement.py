@@ -72,7 +72,7 @@ class Judgement(Checks):
         """The alarm, marked if the digest says of it that it may be a repeat, or that it was told since."""
         by = self.world.runtime.ledger.deliveries.get(alarm.id, name).told_by
         told_since = bool(by) and any(
-            "told since, with event " in line.text and by in line.text for line in digest.lines
+            "told since, with event" in line.text and by in line.text for line in digest.lines
         )
         return replace(alarm, maybe_repeat=alarm.maybe_repeat or digest.maybe_repeat or told_since)
 
