@@ -108,7 +108,13 @@ class Judge:
     def _current(self, known: SystemFindings) -> CurrentCase | None:
         case = self.ledger.cases.get(known.case) if known.case else None
         if case:
-            return CurrentCase(known.case, case.state, case.closure.verdict if case.closure else None)
+            closure = case.closure
+            return CurrentCase(
+                known.case,
+                case.state,
+                closure.verdict if closure else None,
+                closure.id if closure else "",
+            )
         # Another worker has judged an alarm of this case, and is about to record the case.
         told = (each.told_at for each in known.findings.values() if each.case == known.case)
         is_begun = any(at and self.now() - at < _BEGINNING for at in told)

@@ -76,10 +76,12 @@ def _of_alarm(alarm: Alarm, mutes: Iterable[Mute], config: Config) -> list[Mute]
 
 
 def _of_later(alarm: Alarm, mute: Mute) -> bool:
-    """Whether the alarm is of a hunt that began after the mute. If the hunt is not known, it may be."""
+    """Whether the alarm is of a hunt that began after the mute. If the hunt is not known, it may be. If the
+    clock was set back meanwhile, the latest of the hunt's times counts."""
     if alarm.hunt is None:
         return True
-    return (alarm.hunt.began_at or alarm.hunt.created_at or alarm.hunt.scheduled_at) > mute.at
+    times = (alarm.hunt.began_at, alarm.hunt.created_at, alarm.hunt.scheduled_at)
+    return max(filter(None, times)) > mute.at
 
 
 def _of_finding(finding: Finding, mutes: Iterable[Mute]) -> Mute | None:

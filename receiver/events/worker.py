@@ -128,27 +128,36 @@ class EventWorker:
         if self.ledger.events.routed_to(event.id) is not None:
             return Done()  # an earlier attempt finished the event
         alarm = self.enricher.enrich(event)
+        kept = self._first_known(alarm)
+        if kept.judgement is None or kept.judgement.tell:
+            alarm = kept  # people may have been told of it by now
         self._save_name(alarm)
         decision = self.dedupe.decide(alarm, webhook)
         if decision.merged_into:
             return self._merge(alarm, decision.merged_into)
-        alarm = replace(
-            alarm,
-            earlier=self._told(decision.earlier),
-            may_repeat=decision.may_repeat,
-            change=self.history.compare(alarm),
-        )
-        alarm = self._with_quiet(alarm)
-        muted = covering(alarm, mutes_of(self.config, self.ledger), self.config, self.now())
-        if judgement := self.judge.judge(alarm, muted):
-            alarm = told_part(alarm, judgement)
+        judgement = alarm.judgement  # that of an earlier attempt, if it had one
+        if judgement is None:
+            alarm = replace(
+                alarm,
+                earlier=self._told(decision.earlier),
+                may_repeat=decision.may_repeat,
+                change=self.history.compare(alarm),
+            )
+            alarm = self._with_quiet(alarm)
+            muted = covering(alarm, mutes_of(self.config, self.ledger), self.config, self.now())
+            judgement = self.judge.judge(alarm, muted)
+            if judgement is None and muted.whole:
+                return self._mute(alarm, muted.whole)
+            if judgement:
+                alarm = told_part(alarm, judgement)
+            else:
+                alarm = replace(alarm, case=alarm.case or self.judge.case_of(alarm))
+            if alarm != kept:
+                self._keep(alarm)
+        if judgement:
             self._record_quiet(alarm, judgement)
             if not judgement.tell:
                 return self._withhold(alarm, judgement)
-        elif muted.whole:
-            return self._mute(alarm, muted.whole)
-        else:
-            alarm = replace(alarm, case=alarm.case or self.judge.case_of(alarm))
         destinations = targets(alarm, self.config, self.now())
         if not destinations and alarm.event.kind == DESTINATION_BROKEN:
             log.error("a destination is broken, and there is no other to tell of it")
@@ -161,9 +170,8 @@ class EventWorker:
     def _withhold(self, alarm: Alarm, judgement: Judgement) -> Verdict:
         """Record an alarm of which people are told nothing. What was told before of its case is brought up to
         date."""
-        fitted = self._fitted(alarm)
         if judgement.still:
-            self.cases.still_there(fitted, judgement)
+            self.cases.still_there(_fitted(alarm), judgement)
         self._record_outcome(alarm)
         self._record(alarm, [], case=judgement.case, mute=judgement.muted_by)
         log.info(
@@ -212,7 +220,6 @@ class EventWorker:
 
     def _mute(self, alarm: Alarm, mute: Mute) -> Verdict:
         """Record an alarm that a mute covers. Nobody is told of it."""
-        self._fitted(alarm)
         self._record_outcome(alarm)
         self.ledger.mutes.hit(mute.id, alarm.event.id)
         self._record(alarm, [], mute=mute.id)
@@ -220,6 +227,7 @@ class EventWorker:
         return Done()
 
     def _merge(self, alarm: Alarm, merged_into: str) -> Verdict:
+        self.ledger.events.forget_alarm(alarm.event.id)
         self._record(alarm, [], merged_into=merged_into)
         log.info(
             "event merged",
@@ -228,7 +236,7 @@ class EventWorker:
         return Done()
 
     def _send_to(self, targets: list[Target], alarm: Alarm) -> Verdict:
-        fitted = self._fitted(alarm)
+        fitted = _fitted(alarm)
         holds = {target.name: target.hold for target in targets if target.hold}
         destinations = self.cases.add(fitted, [target.name for target in targets], holds)
         # Enqueue before recording. After a crash in between, the id makes a second item harmless. The other
@@ -248,15 +256,21 @@ class EventWorker:
         )
         return Done()
 
-    def _fitted(self, alarm: Alarm) -> Alarm:
-        """The alarm, cut to the size of a queue item. The ledger keeps the whole alarm."""
+    def _first_known(self, alarm: Alarm) -> Alarm:
+        """The alarm as the first attempt to handle its event knew it. The platform may answer only one of two
+        attempts. Without this, findings could count as told though the message of the other attempt, which
+        was sent, does not have them."""
+        try:
+            return self.ledger.events.first_known(alarm)
+        except TooLarge as error:
+            _log_too_large(alarm, error)
+            return alarm
+
+    def _keep(self, alarm: Alarm) -> None:
         try:
             self.ledger.events.save_whole_alarm(alarm)
         except TooLarge as error:
-            log.error("only a part of the event is kept", extra={"event": alarm.event.id, "error": error})
-        whole = dump(alarm)
-        fitted = fitted_alarm(whole)
-        return alarm if fitted is whole else load(Alarm, fitted)
+            _log_too_large(alarm, error)
 
     def _enqueue(self, alarm: Alarm, destinations: list[str], holds: Mapping[str, Hold]) -> None:
         """One item of [deliveries] for each destination."""
@@ -301,6 +315,17 @@ class EventWorker:
             facts=event_facts(alarm, self.config),
         )
         EVENTS_HANDLED.add(kind=kind_label(alarm.event.kind), severity=alarm.severity.value)
+
+
+def _log_too_large(alarm: Alarm, error: TooLarge) -> None:
+    log.error("only a part of the event is kept", extra={"event": alarm.event.id, "error": error})
+
+
+def _fitted(alarm: Alarm) -> Alarm:
+    """The alarm, cut to the size of a queue item. The ledger keeps the whole alarm."""
+    whole = dump(alarm)
+    fitted = fitted_alarm(whole)
+    return alarm if fitted is whole else load(Alarm, fitted)
 
 
 def _event_of(item: Item, content: items.Content) -> tuple[Event, bytes | None]:

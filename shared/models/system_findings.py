@@ -135,6 +135,7 @@ class SystemFindings:
     case: str = ""  # the key of its last case
     case_hunt: str = ""  # the id of the hunt that began this case
     cases: int = 0  # how many cases it has had
+    reopened: str = ""  # the id of the last decision to close this case that an alarm has undone
     findings: Mapping[str, SystemFinding] = field(default_factory=dict)  # by fingerprint
     rulings: Mapping[str, Ruling] = field(default_factory=dict)  # by the id of the event, the newest last
 
@@ -180,6 +181,7 @@ class CurrentCase:
     key: str
     state: CaseState
     verdict: Verdict | None = None
+    closing: str = ""  # the id of the decision that closed it last
 
 
 @dataclass(frozen=True)
@@ -228,7 +230,10 @@ def rule(
     case, reopens = _case(known, judged, current, new_key, tell=tell)
     begins = bool(case) and case != known.case
     findings = dict(known.findings)
-    if reopens:  # what was told before the case was closed is told once more if it comes back
+    closing = current.closing if current and reopens else ""
+    # What was told before the case was closed is told once more if it comes back. If another alarm is about
+    # to reopen the case too, what that one told stays told.
+    if reopens and not (closing and closing == known.reopened):
         was_told = {mark: each for mark, each in findings.items() if each.case == case}
         findings |= {mark: replace(each, case="") for mark, each in was_told.items()}
     for each, occurrence in zip(judged, seen.occurrences, strict=True):
@@ -252,6 +257,7 @@ def rule(
         case=case or known.case,
         case_hunt=seen.hunt_id if begins else known.case_hunt,
         cases=known.cases + begins,
+        reopened="" if begins else closing or known.reopened,
         findings=_last(findings, MOST_FINDINGS),
         rulings=_last(rulings, MOST_RULINGS),
     )

@@ -67,6 +67,7 @@ class Actor:
     def __init__(self, name: str, process: Process, call: Callable[[], Any], parent: greenlet) -> None:
         self.name, self.process, self._call = name, process, call
         self.wakes_at = 0.0
+        self.stalls = False  # it hangs in the midst of its work
         self.greenlet = greenlet(self._run, parent)
         self.at = self.greenlet  # which of its greenlets goes on when its turn comes
         self.result: Any = None
@@ -131,6 +132,20 @@ class Actors:
             raise Killed
         actor.wakes_at = self._clock.true + seconds
         self._switch(actor)
+
+    def stall(self, seconds: float) -> None:
+        """The actor hangs for so long, in the midst of its work."""
+        actor = self._running
+        assert actor
+        actor.stalls = True
+        self.sleep(seconds)
+        actor.stalls = False
+
+    def stall_ends(self) -> float | None:
+        """When the next actor that hangs goes on; None if none hangs."""
+        return min(
+            (actor.wakes_at for actor in self.all if actor.process.alive and actor.stalls), default=None
+        )
 
     def wake(self, actor: Actor) -> None:
         """End the sleep of an actor."""

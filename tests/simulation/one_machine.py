@@ -6,6 +6,7 @@ What they do in threads, actors do here (`threads.py`).
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -200,7 +201,7 @@ class OneMachine(Side):
         dues = [] if due is None else [float(due) - self._home.clock.offset]
         if self._import and not self._import.done:  # it brings in items when it goes on
             dues.append(self._import.wakes_at)
-        return min(dues, default=None)
+        return min((due for due in dues if due < math.inf), default=None)
 
     def _close_inbox(self) -> None:
         """As the kernel does when the process ends."""

@@ -131,7 +131,7 @@ class Faults:
         self._world.trace.add(f"fault: {fault}, at {point}")
         match fault:
             case "stall":
-                self._world.actors.sleep(self._rng.choice([20, 70, 400]))
+                self._world.actors.stall(self._rng.choice([20, 70, 400]))
             case "person killed":
                 self._world.actors.kill(running.process)
                 raise Killed
@@ -363,6 +363,7 @@ class SimulatedWorld(World):
             if soon is None:
                 break
             self.clock.true = max(self.clock.true, soon)  # all rest until then
+            quiet = 0 if self.actors.stall_ends() else quiet
         else:
             raise AssertionError("something waits for ever: " + ", ".join(self._waiting()))
 
@@ -387,7 +388,7 @@ class SimulatedWorld(World):
             for each in self.runtime.ledger.waiting_digests.all()
             if each.hold.until
         ]
-        soon = [self.side.next_due(), self.cloud.next_end(), *digests]
+        soon = [self.side.next_due(), self.cloud.next_end(), self.actors.stall_ends(), *digests]
         if not any(each is not None for each in soon):
             if any(True for _ in self.runtime.ledger.waiting_digests.all()):
                 return self.clock.true + 3_600

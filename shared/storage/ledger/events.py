@@ -70,6 +70,19 @@ class Events:
         """The routed events of one project. With None, the events that name no project."""
         return documents.read_all(self._store, RoutedEvent, kinds.PROJECT_EVENT, str(project_id or "-"))
 
+    def first_known(self, alarm: Alarm) -> Alarm:
+        """The alarm of this event that is kept; if none is, this one from now on. Two attempts to handle an
+        event may know different things of it, so all of them go on with what the first one knew. Raises
+        TooLarge."""
+        place = (kinds.WHOLE_ALARM, alarm.event.id, "-")
+        if self._store.put(*place, dump_short(alarm), expect=0, durable=False):
+            return alarm
+        return self.whole_alarm(alarm.event.id) or alarm
+
+    def forget_alarm(self, event_id: str) -> None:
+        """Keep the alarm of an event no longer, since people are not told of that event."""
+        self._store.delete(kinds.WHOLE_ALARM, event_id, "-")
+
     def save_whole_alarm(self, alarm: Alarm) -> None:
         """Keep the alarm of an event, so that it can be shown and sent again. A queue item holds only a part
         of a large alarm. Raises TooLarge."""

@@ -247,3 +247,47 @@ def test_a_message_names_what_was_judged_although_the_platform_does_not_list_it_
     named = {each.description for each in hunts.stage.soc.sent[-1].findings}
     assert named == {"PUA[.]NetTool", "Miner[.]XMRig"}
     assert not hunts.find(found(), MINER)
+
+
+def silent(event: Event) -> Alarm:
+    """What is known while the platform does not answer."""
+    return Alarm(event, Severity.UNKNOWN)
+
+
+def test_what_only_a_later_attempt_knew_does_not_count_as_told(hunts, monkeypatch):
+    """The first attempt sent its message, and died before it recorded that."""
+
+    def crash(*args, **options):
+        monkeypatch.undo()
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(hunts.enricher, "enrich", silent)
+    monkeypatch.setattr(Events, "record_routed", crash)
+    assert hunts.find(found())
+    assert hunts.stage.soc.sent[-1].findings == ()
+    assert hunts.find(found())
+    assert hunts.stage.soc.sent[-1].findings != ()
+
+
+def test_a_message_has_what_an_earlier_attempt_knew_although_the_platform_is_silent_now(hunts, monkeypatch):
+    judge = hunts.stage.runtime.ledger.findings.save
+
+    def crash(*args, **options):
+        judge(*args, **options)
+        monkeypatch.undo()
+        monkeypatch.setattr(hunts.enricher, "enrich", silent)
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(hunts.stage.runtime.ledger.findings, "save", crash)
+    assert hunts.find(found())
+    assert {each.description for each in hunts.stage.soc.sent[-1].findings} == {"PUA[.]NetTool"}
+    monkeypatch.undo()
+    assert not hunts.find(found())
+
+
+def test_an_alarm_that_is_merged_is_not_kept(hunts):
+    body = b'{"event": "processing_with_alarms", "message": "1 alarms in project id 1 evidence id 1"}'
+    ids = [hunts.stage.receive(body) for _ in range(2)]
+    hunts.stage.run_all()
+    events = hunts.stage.runtime.ledger.events
+    assert [events.whole_alarm(id) is not None for id in ids] == [True, False]

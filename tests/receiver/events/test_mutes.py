@@ -92,6 +92,8 @@ def test_a_mute_until_the_next_hunt():
     assert covered(about, one)
     assert not covered(replace(about, hunt=Hunt("weekly", NOW, began_at=NOW)), one)
     assert not covered(replace(about, hunt=None), one)
+    set_back = replace(about, hunt=Hunt("weekly", NOW, began_at=one.at - timedelta(hours=1), created_at=NOW))
+    assert not covered(set_back, one), "the clock was set back after the hunt was created"
 
 
 @pytest.mark.parametrize(

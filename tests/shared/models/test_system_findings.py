@@ -57,7 +57,7 @@ class OneSystem(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.known, self.now, self.events = SystemFindings(), START, 0
+        self.known, self.now, self.events, self.closings = SystemFindings(), START, 0, 0
         self.cases: dict[str, CaseState] = {}
         self.entries: list[Entry] = []
         # What was told in the present case since it was last opened: severity and the largest count.
@@ -102,6 +102,7 @@ class OneSystem(RuleBasedStateMachine):
     @precondition(lambda self: self._current() and self._current().state is CaseState.OPEN)
     @rule()
     def close(self) -> None:
+        self.closings += 1
         self.cases[self.known.case] = CaseState.CLOSED
 
     @precondition(lambda self: self._current() and self._current().state is CaseState.CLOSED)
@@ -143,7 +144,7 @@ class OneSystem(RuleBasedStateMachine):
 
     def _current(self) -> CurrentCase | None:
         state = self.cases.get(self.known.case)
-        return CurrentCase(self.known.case, state) if state else None
+        return CurrentCase(self.known.case, state, closing=f"closing-{self.closings}") if state else None
 
     def _cover(self, seen: Seen) -> Callable[[Occurrence], Cover]:
         def cover(occurrence: Occurrence) -> Cover:
@@ -226,3 +227,23 @@ def test_what_is_found_while_a_silent_event_waits_to_be_handled_again_is_told():
     after, second = judged(known, one, more)
     assert [each.status for each in second.findings] == [Status.KNOWN, Status.NEW]
     assert judged(after, one) == (after, second)
+
+
+def test_an_alarm_that_reopens_a_case_at_the_same_time_as_another_leaves_what_that_one_told():
+    def judged(
+        known: SystemFindings, event: str, count: int, case: CurrentCase | None
+    ) -> tuple[SystemFindings, Status]:
+        found = Occurrence("f0", "a rule", "/a/path", Severity.SUSPICIOUS, count)
+        seen = Seen(event, START, "h1", (found,), complete=True)
+        known, ruling = ruled(known, seen, case, lambda number: f"case{number}", lambda each: Cover())
+        return known, ruling.findings[0].status
+
+    closed = CurrentCase("case1", CaseState.CLOSED, Verdict.TRUE_POSITIVE, "closing-1")
+    known, _ = judged(SystemFindings(), "e1", 2, None)
+    known, first = judged(known, "e2", 22, closed)
+    known, second = judged(known, "e3", 6, closed)  # the case is still to be reopened
+    known, third = judged(known, "e4", 20, CurrentCase("case1", CaseState.OPEN))
+    assert (first, second, third) == (Status.MORE, Status.AGAIN, Status.SEEN)
+    closed_again = CurrentCase("case1", CaseState.CLOSED, Verdict.TRUE_POSITIVE, "closing-2")
+    known, _ = judged(known, "e5", 2, closed_again)
+    assert known.findings["f0"].told_count == 2
