@@ -2,10 +2,10 @@
 in Slack, decisions about cases, reminders and notices are handed to their own handlers (receiver/cases,
 shared/queues).
 
-An event goes through these steps: parse → enrich → dedupe → history → judge → route → enqueue → record. An
-alarm of which people are told nothing is recorded and not routed. Each step
-gives the same result when it is repeated. So if a worker dies, the next one starts its item from the
-beginning.
+An event goes through these steps: parse → enrich → keep → dedupe → history → judge → route → enqueue →
+record. An alarm of which people are told nothing is recorded and not routed. What the first attempt knew is
+kept, and from there each step gives the same result when it is repeated. So if a worker dies, the next one
+starts its item from the beginning.
 """
 
 from __future__ import annotations
