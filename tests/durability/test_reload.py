@@ -21,7 +21,7 @@ def test_under_load_many_reloads_refuse_no_webhook_and_tell_every_alarm_once(mak
     served = make_served()
     served.start()
     web, file = served.web(), Path(served.environ["HUNTBRIDGE_CONFIG"])
-    config = yaml.safe_load(file.read_text())
+    config, fresh = yaml.safe_load(file.read_text()), file.with_suffix(".fresh")
     with senders(served, threads=8) as answered:
 
         def more(than: int) -> bool:
@@ -30,7 +30,9 @@ def test_under_load_many_reloads_refuse_no_webhook_and_tell_every_alarm_once(mak
         for number in range(8):
             eventually(partial(more, answered() + 30))
             config["follow"] = {"interval": 60 + number}
-            file.write_text(yaml.safe_dump(config))
+            # In one step: serve may still be loading the one before, and must not read half a file.
+            fresh.write_text(yaml.safe_dump(config))
+            fresh.replace(file)
             if number % 4:
                 os.kill(served.process.pid, signal.SIGHUP)
             else:
@@ -39,7 +41,7 @@ def test_under_load_many_reloads_refuse_no_webhook_and_tell_every_alarm_once(mak
                     command, env=served.environ, capture_output=True, text=True, check=False
                 )
                 assert (done.returncode, done.stderr) == (0, "")
-        eventually(lambda: served.log.read_text().count("the configuration was loaded again") == 8)
+        eventually(lambda: served.log.read_text().count("the configuration was loaded again") == 8, 30)
         eventually(partial(more, answered() + 30))
     assert served.refused == []
     assert served.web() == web
