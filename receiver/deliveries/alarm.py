@@ -91,8 +91,8 @@ class AlarmDelivery:
                 return verdict
 
     def _as_known_at(self, destination: str, alarm: Alarm) -> Alarm:
-        """The alarm; what it adds to is the newest message before it that no route holds for this
-        destination. The digest of those that are held will say that they were told."""
+        """The alarm as an update of the newest earlier message that this destination was sent. Earlier
+        messages that a route still holds are passed over, and their digest says that they were told."""
         earlier = alarm.earlier
         while earlier and (held := self.deliveries.get(earlier.event_id, destination)).held:
             if not self.collector.note_told(held, alarm.event.id):

@@ -231,8 +231,8 @@ def rule(
     begins = bool(case) and case != known.case
     findings = dict(known.findings)
     closing = current.closing if current and reopens else ""
-    # What was told before the case was closed is told once more if it comes back. If another alarm is about
-    # to reopen the case too, what that one told stays told.
+    # A finding that was told before the closing is told again if it comes back. This happens once for each
+    # closing: a second alarm may reopen the same case, and must not repeat what the first alarm told.
     if reopens and not (closing and closing == known.reopened):
         was_told = {mark: each for mark, each in findings.items() if each.case == case}
         findings |= {mark: replace(each, case="") for mark, each in was_told.items()}

@@ -250,7 +250,7 @@ def test_a_message_names_what_was_judged_although_the_platform_does_not_list_it_
 
 
 def silent(event: Event) -> Alarm:
-    """What is known while the platform does not answer."""
+    """Enrich an event while the platform does not answer: only the event itself is known."""
     return Alarm(event, Severity.UNKNOWN)
 
 
